@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import ClassVar
 
 from setuptools import Command, Distribution, find_packages, setup
 from setuptools.command.build_py import build_py
@@ -41,18 +42,14 @@ def ros_prefix() -> Path:
 def build_interfaces() -> Path:
     """Run CMakeLists.txt and return the staging prefix; the build folder is kept and reused while nothing changed."""
     prefix = ros_prefix()
-    sources = sorted(
-        p for folder in (*INTERFACE_FOLDERS, "cmake") for p in (ROOT / folder).iterdir() if p.is_file()
-    )
+    sources = sorted(p for folder in (*INTERFACE_FOLDERS, "cmake") for p in (ROOT / folder).iterdir() if p.is_file())
     key = hashlib.sha256(f"{sys.version}{prefix}{ROOT}".encode())
     for path in (ROOT / "CMakeLists.txt", ROOT / "package.xml", *sources):
         key.update(path.read_bytes())
     work = ROOT / "build" / f"pip-{key.hexdigest()[:12]}"
     staging = work / "staging"
     environment = dict(os.environ, AMENT_PREFIX_PATH=str(prefix), CMAKE_PREFIX_PATH=str(prefix))
-    environment["PATH"] = os.pathsep.join(
-        [str(Path(sys.executable).parent), str(prefix / "bin"), environment["PATH"]]
-    )
+    environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), str(prefix / "bin"), environment["PATH"]])
     configured = work / ".configured"
     if not configured.exists():
         shutil.rmtree(work, ignore_errors=True)
@@ -95,16 +92,14 @@ class BuildWithInterfaces(build_py):
         for folder in ("lib", "share"):
             for path in sorted((staging / folder).rglob("*")):
                 if path.is_file():
-                    files.setdefault(str(path.parent.relative_to(staging)), []).append(
-                        str(path.relative_to(ROOT))
-                    )
+                    files.setdefault(str(path.parent.relative_to(staging)), []).append(str(path.relative_to(ROOT)))
         self.distribution.data_files = sorted(files.items())
 
 
 class RefuseEditable(Command):
     """An editable install would have no ``eschernet_ros.msg``."""
 
-    user_options: list[tuple[str, str, str]] = []
+    user_options: ClassVar[list[tuple[str, str, str]]] = []
 
     def initialize_options(self) -> None:
         pass

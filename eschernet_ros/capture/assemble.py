@@ -1,0 +1,251 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From an image, its stamp and the arm's pose history to a posed view."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from eschernet_ros.capture.mask import object_mask
+from eschernet_ros.capture.pose_buffer import NS_PER_S, PoseBuffer, PoseSample
+from eschernet_ros.capture.posed_view import PosedView
+from eschernet_ros.errors import EscherNetError
+from eschernet_ros.geometry import (
+    MODEL_IMAGE_SIZE,
+    SE3,
+    STANDOFF_RANGE,
+    ObjectFrame,
+    PinholeCamera,
+    aim_deviation,
+    look_at_origin,
+    model_camera,
+    resample,
+    spherical_from_pose,
+)
+
+MAX_AIM_RAD = math.radians(10.0)
+MAX_ROLL_RAD = math.radians(15.0)
+"""Aim and roll beyond which a view is said to differ from everything the model has seen."""
+
+
+def mid_exposure_ns(image_stamp_ns: int, exposure_s: float, time_offset_s: float = 0.0) -> int:
+    """Middle of the exposure of a frame whose stamp marks the end of it.
+
+    librealsense stamps the end of the exposure: its sensor time stamp, the middle, is the frame's time stamp
+    less half the exposure. ``time_offset_s`` is what calibration finds on top, positive when the pose clock
+    is ahead.
+    """
+    return image_stamp_ns + round((time_offset_s - exposure_s / 2.0) * NS_PER_S)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ViewAssembler:
+    """Makes a `PosedView` of every image it is given.
+
+    Args:
+        ee_from_camera_optical: hand-eye calibration: pose of the camera's optical frame in the frame whose
+            poses the buffer holds, metres.
+        object_frame: the object's box in the base frame of those poses.
+        image_size: width and height of the model's image.
+        exposure_s: exposure time, used when `assemble` is not given the frame's own.
+        time_offset_s: added to the middle of the exposure.
+        max_gap_s: widest gap in the pose stream that is interpolated across.
+        warn_gap_s: a gap wider than this is named among the view's warnings.
+        mask_margin: enlargement of the box for the mask from depth, metres.
+        plane_margin: height above the box's bottom face that counts as table, metres.
+        aim_at_object: turn the model's camera, which stays in the real one's place, upright and towards the
+            object. The model was trained on such views only, and a Franka16 recording can describe no others.
+
+    Raises:
+        EscherNetError: an exposure or a gap that is negative or not finite.
+    """
+
+    ee_from_camera_optical: SE3
+    object_frame: ObjectFrame
+    image_size: int = MODEL_IMAGE_SIZE
+    exposure_s: float = 0.0
+    time_offset_s: float = 0.0
+    max_gap_s: float = 0.1
+    warn_gap_s: float = 0.02
+    mask_margin: float = 0.01
+    plane_margin: float = 0.005
+    aim_at_object: bool = False
+
+    def __post_init__(self) -> None:
+        _check_exposure(self.exposure_s)
+        for name in ("max_gap_s", "warn_gap_s"):
+            if not getattr(self, name) > 0.0:
+                raise EscherNetError(f"{name} must be positive, it is {getattr(self, name)}")
+        if not math.isfinite(self.time_offset_s):
+            raise EscherNetError(f"time_offset_s must be finite, it is {self.time_offset_s}")
+
+    def mid_exposure_ns(self, image_stamp_ns: int, exposure_s: float | None = None) -> int:
+        """The time whose pose a frame gets: the middle of its exposure, plus the calibrated offset.
+
+        Raises:
+            EscherNetError: an exposure outside 0..1 s.
+        """
+        exposure = self.exposure_s if exposure_s is None else exposure_s
+        _check_exposure(exposure)
+        return mid_exposure_ns(image_stamp_ns, exposure, self.time_offset_s)
+
+    def assemble(
+        self,
+        colour: np.ndarray,
+        depth: np.ndarray | None,
+        mask: np.ndarray | None,
+        source_camera: PinholeCamera,
+        image_stamp_ns: int,
+        poses: PoseBuffer,
+        index: int,
+        exposure_s: float | None = None,
+    ) -> PosedView:
+        """Pose, mask and resample one image.
+
+        Args:
+            colour: [H, W, 3] uint8 RGB.
+            depth: [H, W] float metres aligned to colour, or None; used only when there is no mask.
+            mask: [H, W] bool exact mask, or None. With neither, the whole image is foreground, with a
+                warning.
+            source_camera: the colour camera.
+            image_stamp_ns: the image's stamp.
+            poses: history of ``base_from_ee``.
+            index: the view's number, >= 0.
+            exposure_s: this frame's exposure, when the driver reports it.
+
+        Raises:
+            PoseUnavailable: there is no pose at the middle of the exposure (too new, too old, gap).
+            EscherNetError: images that do not fit the camera or are of the wrong type, a negative index.
+        """
+        if index < 0:
+            raise EscherNetError(f"the view's index must not be negative, it is {index}")
+        stamp_ns = self.mid_exposure_ns(image_stamp_ns, exposure_s)
+        sample = poses.lookup(stamp_ns, self.max_gap_s)
+        base_from_source = sample.pose @ self.ee_from_camera_optical
+
+        warnings = []
+        if mask is None and depth is not None:
+            mask = object_mask(
+                depth,
+                source_camera,
+                self.object_frame.base_from_object.inverse() @ base_from_source,
+                self.object_frame.size,
+                self.mask_margin,
+                self.plane_margin,
+            )
+        elif mask is None:
+            warnings.append("there is neither a mask nor depth: the background is taken for the object")
+
+        base_from_camera = self._aimed(base_from_source) if self.aim_at_object else base_from_source
+        camera = model_camera(self.image_size)
+        turn = base_from_source.inverse() @ base_from_camera
+        resampled = resample(
+            colour, source_camera, camera, mask, turn.rotation if self.aim_at_object else None
+        )
+        if mask is not None:
+            warnings += _mask_warnings(mask, resampled.mask)
+        warnings += self._object_warnings(base_from_source, base_from_camera, source_camera, camera)
+        warnings += self._pose_warnings(sample, base_from_camera)
+        return PosedView(
+            index=index,
+            stamp_ns=stamp_ns,
+            image_stamp_ns=image_stamp_ns,
+            image=resampled.image,
+            mask=resampled.mask,
+            camera=camera,
+            source_camera=source_camera,
+            base_from_camera_optical=base_from_camera,
+            object_frame=self.object_frame,
+            pose_sample=sample,
+            warnings=tuple(warnings),
+        )
+
+    def _aimed(self, base_from_camera: SE3) -> SE3:
+        spherical = spherical_from_pose(self.object_frame.normalise(base_from_camera))
+        return self.object_frame.denormalise(look_at_origin(*spherical))
+
+    def _object_warnings(
+        self, base_from_source: SE3, base_from_camera: SE3, source: PinholeCamera, camera: PinholeCamera
+    ) -> list[str]:
+        """Name the share of the object that the source image or the model's image does not show.
+
+        The object is taken as the ellipsoid in its box: the box's corners are mostly empty, and those of a
+        cube leave the model's image even at a trained standoff.
+        """
+        steps = np.linspace(-0.5, 0.5, 9)
+        grid = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3)
+        ball = grid[np.linalg.norm(grid, axis=1) <= 0.5]
+        points = self.object_frame.base_from_object @ (ball * self.object_frame.size)
+        warnings = []
+        for name, pose, view in (
+            ("the camera's image", base_from_source, source),
+            ("the model's image", base_from_camera, camera),
+        ):
+            outside = 1.0 - float(view.contains(view.project(pose.inverse() @ points)).mean())
+            if outside > 0.0:
+                warnings.append(
+                    f"{outside:.0%} of the object's volume lies outside {name}: it is cut off; "
+                    "move the camera back or turn it towards the object"
+                )
+        return warnings
+
+    def _pose_warnings(self, sample: PoseSample, base_from_camera: SE3) -> list[str]:
+        warnings = []
+        nearest, farthest = STANDOFF_RANGE
+        scale = self.object_frame.scale
+        standoff = self.object_frame.standoff(base_from_camera)
+        if not nearest <= standoff <= farthest:
+            warnings.append(
+                f"the standoff is {standoff:.2f} longest sides, outside the trained {nearest} to {farthest}: "
+                f"move the camera to {nearest / scale:.2f} to {farthest / scale:.2f} m from the object's "
+                "centre, or correct the object's size"
+            )
+        if sample.gap_ns > self.warn_gap_s * NS_PER_S:
+            warnings.append(
+                f"the poses around the exposure are {sample.gap_ns / 1e6:.1f} ms apart (over "
+                f"{self.warn_gap_s * 1e3:.1f} ms) while the arm moved at {sample.linear_speed:.3f} m/s"
+            )
+        deviation = aim_deviation(self.object_frame.normalise(base_from_camera))
+        if deviation.aim > MAX_AIM_RAD:
+            warnings.append(
+                f"the camera looks {math.degrees(deviation.aim):.0f} deg past the object's centre, "
+                "the model was trained on cameras aimed at it; aim_at_object corrects this"
+            )
+        if abs(deviation.roll) > MAX_ROLL_RAD:
+            warnings.append(
+                f"the camera is rolled by {math.degrees(deviation.roll):.0f} deg, the model was trained "
+                "on upright cameras; aim_at_object corrects this"
+            )
+        return warnings
+
+
+def _mask_warnings(mask: np.ndarray, model_mask: np.ndarray) -> list[str]:
+    if not mask.any():
+        return [
+            "the mask is empty: no pixel belongs to the object; check the object's box, the hand-eye "
+            "calibration and the depth"
+        ]
+    warnings = []
+    for name, image_mask in (("camera's", mask), ("model's", model_mask)):
+        edges = {
+            "top": image_mask[0],
+            "bottom": image_mask[-1],
+            "left": image_mask[:, 0],
+            "right": image_mask[:, -1],
+        }
+        touched = [side for side, edge in edges.items() if edge.any()]
+        if touched:
+            warnings.append(
+                f"the mask touches the {', '.join(touched)} border of the {name} image: the object may be "
+                "cut off there; move the camera back or turn it"
+            )
+    return warnings
+
+
+def _check_exposure(exposure_s: float) -> None:
+    if not 0.0 <= exposure_s < 1.0:
+        raise EscherNetError(
+            f"the exposure must lie in 0..1 s, it is {exposure_s}: drivers report microseconds, convert them"
+        )

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One posed image, ready for the model and for recording."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from eschernet_ros.capture.pose_buffer import PoseSample
+from eschernet_ros.geometry import SE3, ObjectFrame, PinholeCamera
+
+
+@dataclass(frozen=True, eq=False)
+class PosedView:
+    """An image of the object as the model's camera would have taken it, with the pose of that camera.
+
+    Attributes:
+        index: the view's number, given by the caller (never a queue position).
+        stamp_ns: middle of the exposure, the time of the pose.
+        image_stamp_ns: the image's own stamp.
+        image: [S, S, 3] uint8 RGB, white where nothing of the object contributes.
+        mask: [S, S] bool.
+        camera: the model's camera, of ``image`` and ``mask``.
+        source_camera: the camera that took the picture.
+        base_from_camera_optical: pose of the model's camera in the base frame, metres. Its centre is the real
+            camera's; its axes are too, unless the view was aimed at the object.
+        object_frame: the object's box and scale.
+        pose_sample: the arm's interpolated pose (base from end effector) and its quality.
+        warnings: sentences about what may spoil the view; empty when nothing does.
+    """
+
+    index: int
+    stamp_ns: int
+    image_stamp_ns: int
+    image: np.ndarray
+    mask: np.ndarray
+    camera: PinholeCamera
+    source_camera: PinholeCamera
+    base_from_camera_optical: SE3
+    object_frame: ObjectFrame
+    pose_sample: PoseSample
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def camera_gl_from_object(self) -> SE3:
+        """EscherNet's pose: object-to-camera, gl axes, model units."""
+        return self.object_frame.normalise(self.base_from_camera_optical)
+
+    @property
+    def standoff(self) -> float:
+        """Distance of the camera from the object's centre in model units."""
+        return self.object_frame.standoff(self.base_from_camera_optical)

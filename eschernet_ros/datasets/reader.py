@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The interface of a data set reader: one layout, one file, one subclass."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from eschernet_ros.datasets.posed_images import PosedImages
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How to read a data set.
+
+    Attributes:
+        image_size: side in pixels to which images are resized (published rule: 256); None keeps the
+            files' own size.
+        published_poses: read poses by the published rule of the layout even where the folder records
+            more than that rule uses.
+    """
+
+    image_size: int | None = 256
+    published_poses: bool = False
+
+
+@dataclass(frozen=True)
+class ViewSplit:
+    """Which views are given to the model and which are asked of it.
+
+    Attributes:
+        reference_ids: views given to the model.
+        targets: ``"views"``: synthesize the views of ``target_ids``; ``"spiral"``: the published spiral of
+            100 poses, of which no true images exist.
+        target_ids: views whose poses are asked for; empty for the spiral.
+        scored_ids: the target views whose numbers count in the published tables.
+        rule: a sentence that says what was done.
+    """
+
+    reference_ids: tuple[int, ...]
+    targets: Literal["views", "spiral"]
+    target_ids: tuple[int, ...]
+    scored_ids: tuple[int, ...]
+    rule: str
+
+
+class DatasetReader(ABC):
+    """Reads one layout. A new layout is a subclass in a file of its own and a line in ``registry.py``."""
+
+    layout: ClassVar[str]
+    """Short name, as given to ``--layout``."""
+    description: ClassVar[str]
+    """What the layout is, for lists."""
+    looks_for: ClassVar[str]
+    """What must lie in a folder for it to be of this layout, for error sentences."""
+
+    @abstractmethod
+    def objects(self, folder: Path) -> Mapping[str, Path]:
+        """Objects of this layout in ``folder``, by name, in the order of their names.
+
+        ``folder`` may be an object's folder itself or a collection of such folders. An empty mapping means
+        that the folder is not of this layout. Looks at names only; opens no file.
+        """
+
+    @abstractmethod
+    def read(self, name: str, folder: Path, options: ReadOptions) -> PosedImages:
+        """Read the object that ``objects`` listed under ``name`` at ``folder``.
+
+        Raises:
+            DatasetError: when a file is missing or damaged; names it.
+        """
+
+    @abstractmethod
+    def split(self, views: PosedImages, references: int, seed: int) -> ViewSplit:
+        """The published choice of references and targets for ``references`` reference views.
+
+        Depends on the views' ids and the seed only, never on the order of files in a directory.
+
+        Raises:
+            DatasetError: when the object has fewer views than that.
+        """
+
+
+def subfolders(folder: Path) -> list[Path]:
+    """Folders directly inside ``folder``, by name, hidden ones left out."""
+    if not folder.is_dir():
+        return []
+    return sorted(entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))

@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Between ROS messages and the library's types; the only module that knows the layout of both."""
+
+from __future__ import annotations
+
+import array
+from typing import Any
+
+import numpy as np
+from builtin_interfaces.msg import Duration, Time
+from geometry_msgs.msg import Point, Pose, PoseStamped, Quaternion, Vector3
+from sensor_msgs.msg import CameraInfo, Image
+
+from eschernet_ros.capture import PosedView, PoseSample
+from eschernet_ros.errors import EscherNetError
+from eschernet_ros.geometry import SE3, ObjectFrame, PinholeCamera
+from eschernet_ros.msg import PosedView as PosedViewMessage
+
+NANOSECONDS = 1_000_000_000
+
+# sensor_msgs/Image encodings understood: channels, element type, and the order that makes them RGB
+_COLOUR = {
+    "rgb8": (3, (0, 1, 2)),
+    "bgr8": (3, (2, 1, 0)),
+    "rgba8": (4, (0, 1, 2)),
+    "bgra8": (4, (2, 1, 0)),
+    "mono8": (1, (0, 0, 0)),
+}
+
+
+def to_nanoseconds(stamp: Time | Duration) -> int:
+    """Return a stamp or duration as integer nanoseconds."""
+    return stamp.sec * NANOSECONDS + stamp.nanosec
+
+
+def to_time(stamp_ns: int) -> Time:
+    """Return integer nanoseconds as a stamp."""
+    return Time(sec=int(stamp_ns // NANOSECONDS), nanosec=int(stamp_ns % NANOSECONDS))
+
+
+def to_duration(nanoseconds: int) -> Duration:
+    """Return integer nanoseconds as a duration."""
+    return Duration(sec=int(nanoseconds // NANOSECONDS), nanosec=int(nanoseconds % NANOSECONDS))
+
+
+def to_pose(transform: SE3) -> Pose:
+    """Return a rigid transform as a pose."""
+    x, y, z = transform.translation
+    qx, qy, qz, qw = transform.quaternion_xyzw
+    return Pose(
+        position=Point(x=float(x), y=float(y), z=float(z)),
+        orientation=Quaternion(x=float(qx), y=float(qy), z=float(qz), w=float(qw)),
+    )
+
+
+def from_pose(pose: Pose) -> SE3:
+    """Return a pose as a rigid transform.
+
+    Raises:
+        EscherNetError: for NaN, or a quaternion that is not of unit length (all zero: never filled in).
+    """
+    position, orientation = pose.position, pose.orientation
+    return SE3.from_quaternion_xyzw(
+        [orientation.x, orientation.y, orientation.z, orientation.w], [position.x, position.y, position.z]
+    )
+
+
+def to_pose_stamped(transform: SE3, frame_id: str, stamp: Time) -> PoseStamped:
+    """Return a rigid transform as a stamped pose in ``frame_id``."""
+    message = PoseStamped(pose=to_pose(transform))
+    message.header.frame_id = frame_id
+    message.header.stamp = stamp
+    return message
+
+
+def to_image(pixels: np.ndarray, frame_id: str, stamp: Time) -> Image:
+    """Return an image message: [H,W,3] uint8 as ``rgb8``, [H,W] bool or uint8 as ``mono8``, uint16 as ``16UC1``.
+
+    The data go in as ``array.array``: rclpy copies anything else element by element (rclpy issue 763).
+    """
+    if pixels.dtype == bool:
+        pixels = pixels.astype(np.uint8) * np.uint8(255)
+    encodings = {(3, "uint8"): "rgb8", (2, "uint8"): "mono8", (2, "uint16"): "16UC1"}
+    encoding = encodings.get((pixels.ndim, pixels.dtype.name))
+    if encoding is None or (pixels.ndim == 3 and pixels.shape[2] != 3):
+        raise EscherNetError(
+            f"an image of shape {pixels.shape} and type {pixels.dtype} has no ROS encoding here; "
+            "give uint8 [H,W,3], uint8 or bool [H,W], or uint16 [H,W]"
+        )
+    pixels = np.ascontiguousarray(pixels)
+    message = Image(
+        height=pixels.shape[0], width=pixels.shape[1], encoding=encoding, step=pixels.strides[0], is_bigendian=0
+    )
+    message.data = array.array("B", pixels.tobytes())
+    message.header.frame_id = frame_id
+    message.header.stamp = stamp
+    return message
+
+
+def _rows(message: Image, dtype: np.dtype, channels: int) -> np.ndarray:
+    """Return the pixels [H,W,channels] of a message, without the padding at the end of its rows."""
+    row = message.width * channels * dtype.itemsize
+    size = message.step * message.height
+    if message.step < row or len(message.data) < size:
+        raise EscherNetError(
+            f"image {message.width}x{message.height} '{message.encoding}' holds {len(message.data)} bytes with rows of "
+            f"{message.step}; it needs rows of {row}: the publisher fills 'step' or 'data' wrongly"
+        )
+    buffer = np.frombuffer(message.data, np.uint8, size).reshape(message.height, message.step)[:, :row]
+    return np.ascontiguousarray(buffer).view(dtype).reshape(message.height, message.width, channels)
+
+
+def colour_from_image(message: Image) -> np.ndarray:
+    """Return [H,W,3] uint8 RGB of an 8-bit image message.
+
+    Raises:
+        EscherNetError: for another encoding, or data that do not fit the size.
+    """
+    if message.encoding not in _COLOUR:
+        raise EscherNetError(
+            f"colour image has encoding '{message.encoding}'; understood are {', '.join(_COLOUR)} "
+            "(raw Bayer and YUV need image_proc or a driver setting)"
+        )
+    channels, order = _COLOUR[message.encoding]
+    return np.ascontiguousarray(_rows(message, np.dtype(np.uint8), channels)[..., order])
+
+
+def depth_from_image(message: Image) -> np.ndarray:
+    """Return [H,W] float32 metres (0 = no measurement) of a depth image: 16UC1 in mm or 32FC1 in m (REP 118).
+
+    Raises:
+        EscherNetError: for another encoding, or data that do not fit the size.
+    """
+    order = ">" if message.is_bigendian else "<"
+    if message.encoding in ("16UC1", "mono16"):
+        return _rows(message, np.dtype(order + "u2"), 1)[..., 0].astype(np.float32) * np.float32(1e-3)
+    if message.encoding == "32FC1":
+        depth = _rows(message, np.dtype(order + "f4"), 1)[..., 0].astype(np.float32)
+        return np.where(np.isfinite(depth), depth, np.float32(0.0))
+    raise EscherNetError(
+        f"depth image has encoding '{message.encoding}'; understood are 16UC1 (millimetres) and 32FC1 (metres), REP 118"
+    )
+
+
+def mask_from_image(message: Image) -> np.ndarray:
+    """Return [H,W] bool of a ``mono8`` mask message: 128 and above is object."""
+    if message.encoding not in ("mono8", "8UC1"):
+        raise EscherNetError(f"mask image has encoding '{message.encoding}'; it must be mono8 or 8UC1")
+    return np.asarray(_rows(message, np.dtype(np.uint8), 1)[..., 0] >= 128)
+
+
+def to_camera_info(camera: PinholeCamera, frame_id: str, stamp: Time) -> CameraInfo:
+    """Return a pinhole camera as CameraInfo (REP 104: K, P row-major; ``plumb_bob`` distortion of 5 numbers)."""
+    message = CameraInfo(height=camera.height, width=camera.width, distortion_model="plumb_bob")
+    message.header.frame_id = frame_id
+    message.header.stamp = stamp
+    distortion = list(camera.distortion) + [0.0] * (5 - len(camera.distortion))
+    if len(distortion) > 5:
+        message.distortion_model = "rational_polynomial"
+    message.d = [float(d) for d in distortion]
+    message.k = [float(v) for v in camera.matrix.ravel()]
+    message.r = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
+    message.p = [camera.fx, 0.0, camera.cx, 0.0, 0.0, camera.fy, camera.cy, 0.0, 0.0, 0.0, 1.0, 0.0]
+    return message
+
+
+def from_camera_info(message: CameraInfo) -> PinholeCamera:
+    """Return the pinhole camera of a CameraInfo.
+
+    Raises:
+        EscherNetError: for an uncalibrated camera (all zero K) or a distortion model that is not OpenCV's.
+    """
+    models = ("", "plumb_bob", "rational_polynomial")
+    if message.distortion_model not in models and any(message.d):
+        raise EscherNetError(
+            f"camera_info of frame '{message.header.frame_id}' has distortion model '{message.distortion_model}'; "
+            f"understood are {', '.join(models[1:])}: rectify the images first (image_proc)"
+        )
+    return PinholeCamera.from_matrix(message.k, message.width, message.height, tuple(message.d))
+
+
+def to_posed_view(
+    view: PosedView, *, object_frame: str, base_frame: str, hand_eye: SE3, source_info: CameraInfo
+) -> PosedViewMessage:
+    """Return the library's view as the message ``eschernet_ros/PosedView``."""
+    stamp = to_time(view.stamp_ns)
+    frame = view.object_frame
+    camera_frame = source_info.header.frame_id
+    message = PosedViewMessage(id=view.index, base_frame=base_frame, camera_frame=camera_frame)
+    message.header.frame_id = object_frame
+    message.header.stamp = stamp
+    message.image_stamp = to_time(view.image_stamp_ns)
+    message.image = to_image(view.image, camera_frame, stamp)
+    message.mask = to_image(view.mask, camera_frame, stamp)
+    message.camera_info = to_camera_info(view.camera, camera_frame, stamp)
+    message.source_info = source_info
+    message.camera_pose = to_pose(frame.base_from_object.inverse() @ view.base_from_camera_optical)
+    message.ee_pose = to_pose(view.pose_sample.pose)
+    message.hand_eye = to_pose(hand_eye)
+    message.object_pose = to_pose(frame.base_from_object)
+    message.object_size = Vector3(x=frame.size[0], y=frame.size[1], z=frame.size[2])
+    message.scale = frame.scale
+    message.standoff = view.standoff
+    message.pose_gap = to_duration(view.pose_sample.gap_ns)
+    message.pose_offset = to_duration(view.pose_sample.offset_ns)
+    message.linear_speed = view.pose_sample.linear_speed
+    message.angular_speed = view.pose_sample.angular_speed
+    message.warnings = list(view.warnings)
+    return message
+
+
+def from_posed_view(message: PosedViewMessage) -> PosedView:
+    """Return the library's view of a ``PosedView`` message.
+
+    Raises:
+        EscherNetError: for a message whose parts do not fit together.
+    """
+    size = message.object_size
+    object_frame = ObjectFrame(from_pose(message.object_pose), (size.x, size.y, size.z))
+    return PosedView(
+        index=message.id,
+        stamp_ns=to_nanoseconds(message.header.stamp),
+        image_stamp_ns=to_nanoseconds(message.image_stamp),
+        image=colour_from_image(message.image),
+        mask=mask_from_image(message.mask),
+        camera=from_camera_info(message.camera_info),
+        source_camera=from_camera_info(message.source_info),
+        base_from_camera_optical=object_frame.base_from_object @ from_pose(message.camera_pose),
+        object_frame=object_frame,
+        pose_sample=PoseSample(
+            pose=from_pose(message.ee_pose),
+            stamp_ns=to_nanoseconds(message.header.stamp),
+            gap_ns=to_nanoseconds(message.pose_gap),
+            offset_ns=to_nanoseconds(message.pose_offset),
+            linear_speed=message.linear_speed,
+            angular_speed=message.angular_speed,
+        ),
+        warnings=tuple(message.warnings),
+    )
+
+
+def key_values(counts: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return diagnostics values as text, floats with six significant digits."""
+    return [(key, f"{value:.6g}" if isinstance(value, float) else str(value)) for key, value in counts.items()]

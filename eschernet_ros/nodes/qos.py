@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Quality of service of the topics, in one place."""
+
+from __future__ import annotations
+
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+
+# realsense-ros, as seen on its topics (robot_interfaces: images reliable, volatile, depth 1; camera_info depth 10)
+CAMERA_IMAGE = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.VOLATILE)
+CAMERA_INFO = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.VOLATILE)
+
+# franka_ros2 since 3.3 publishes current_pose best effort; a best-effort subscription also hears a reliable publisher
+POSE_STREAM = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=200, reliability=ReliabilityPolicy.BEST_EFFORT)
+
+# Few and precious: who comes late still gets them
+VIEWS = QoSProfile(depth=128, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+# Requests of which only the newest counts, and results
+NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
+RESULTS = QoSProfile(depth=32, reliability=ReliabilityPolicy.RELIABLE)

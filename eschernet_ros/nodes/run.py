@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Start, spin and end one node, with a sentence and an exit status when it cannot start."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable
+from typing import Protocol
+
+import rclpy
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+
+from eschernet_ros.errors import EscherNetError
+from eschernet_ros.optional import MissingDependencyError
+
+
+class ClosableNode(Protocol):
+    """What :func:`run` needs of a node beside being one."""
+
+    def close(self) -> None:
+        """Stop the node's threads and finish its files."""
+
+
+def run(make_node: Callable[[], Node]) -> None:
+    """Run ``make_node()`` until SIGINT or SIGTERM.
+
+    The executor has one thread: work that takes long runs in threads of the nodes, so a callback never waits.
+    Exit status 2 when the node cannot start; the reason is one line on the log.
+    """
+    rclpy.init(args=sys.argv)
+    try:
+        node = make_node()
+    except (EscherNetError, MissingDependencyError) as error:
+        rclpy.logging.get_logger("eschernet_ros").fatal(str(error))
+        rclpy.try_shutdown()
+        sys.exit(2)
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    try:
+        executor.spin()
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    finally:
+        # a second Ctrl-C must not interrupt the closing of files and threads
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        node.close()  # type: ignore[attr-defined]
+        node.destroy_node()
+        executor.shutdown()
+        rclpy.try_shutdown()

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Views are taken on request, or at rest at new places, and a refusal says why."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from eschernet_ros.capture import (
+    AutoTake,
+    DecodedFrame,
+    Frame,
+    NoFrameError,
+    PoseBuffer,
+    PosedView,
+    StillnessDetector,
+    ViewAssembler,
+    ViewTaker,
+)
+from eschernet_ros.errors import EscherNetError
+from eschernet_ros.geometry import SE3, ObjectFrame, PinholeCamera, look_at
+
+MS = 1_000_000
+CAMERA = PinholeCamera(64, 48, 60.0, 60.0, 31.5, 23.5)
+OBJECT = ObjectFrame(SE3.identity(), (0.1, 0.1, 0.1))
+
+
+def decoded() -> DecodedFrame:
+    """Return a grey picture with a square object."""
+    mask = np.zeros((48, 64), bool)
+    mask[20:28, 28:36] = True
+    return DecodedFrame(np.full((48, 64, 3), 128, np.uint8), None, mask, CAMERA)
+
+
+def frame(stamp_ns: int) -> Frame:
+    """Return a good frame."""
+    return Frame(stamp_ns, None, decoded)
+
+
+class Rig:
+    """A taker over a pose buffer that the test fills."""
+
+    def __init__(self, auto: bool = False, **options) -> None:
+        self.poses = PoseBuffer()
+        self.views: list[PosedView] = []
+        self.seen = threading.Condition()
+        assembler = ViewAssembler(
+            ee_from_camera_optical=SE3.identity(), object_frame=OBJECT, image_size=32, exposure_s=0.010
+        )
+        policy = AutoTake(StillnessDetector(0.1, 1e-4, 1e-3), 0.02, 0.1) if auto else None
+        self.taker = ViewTaker(assembler, self.poses, self._on_view, auto=policy, **options)
+
+    def _on_view(self, view: PosedView, _frame: Frame) -> None:
+        with self.seen:
+            self.views.append(view)
+            self.seen.notify_all()
+
+    def stand(self, eye: tuple[float, float, float], start_ns: int, end_ns: int) -> None:
+        """Let the arm stand at ``eye``, looking at the object, with poses every 5 ms."""
+        pose = look_at(np.array(eye), np.zeros(3), np.array([0.0, 0.0, 1.0]))
+        for stamp_ns in range(start_ns, end_ns + 1, 5 * MS):
+            self.poses.add(stamp_ns, pose)
+
+    def drain(self) -> None:
+        """Wait until the taker has looked at the frame offered last."""
+        deadline = time.monotonic() + 5.0
+        while self.taker._frame is not None:
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def rig() -> Iterator[Rig]:
+    """Return a rig without automatic views."""
+    made = Rig(explain=lambda: "the colour topic has no publisher", pose_timeout_s=0.05)
+    yield made
+    made.taker.close()
+
+
+def test_a_request_gets_the_next_frame(rig: Rig) -> None:
+    """A frame that came before the request is not used; mid-exposure is half the exposure before the stamp."""
+    rig.stand((0.2, 0.0, 0.05), 0, 1000 * MS)
+    rig.taker.offer(frame(200 * MS))
+    rig.drain()
+    future = rig.taker.request()
+    rig.taker.offer(frame(500 * MS))
+    view = future.result(5.0)
+    assert (view.index, view.image_stamp_ns, view.stamp_ns) == (0, 500 * MS, 495 * MS)
+    assert [v.index for v in rig.views] == [0]
+
+
+def test_without_a_frame_the_explanation_is_the_error(rig: Rig) -> None:
+    """The caller's knowledge of the topics ends up in the message."""
+    with pytest.raises(NoFrameError, match="no publisher"):
+        rig.taker.request(timeout_s=0.05).result(5.0)
+
+
+def test_the_reason_of_the_last_refusal_is_the_error(rig: Rig) -> None:
+    """Frames came, but no pose was ever near them."""
+    rig.stand((0.2, 0.0, 0.05), 0, 100 * MS)
+    future = rig.taker.request(timeout_s=0.4)
+    rig.taker.offer(frame(500 * MS))
+    with pytest.raises(NoFrameError, match=r"395\.0 ms"):
+        future.result(5.0)
+    assert rig.taker.counts["rejected: PoseTooNew"] == 1
+
+
+def test_the_pose_stream_may_lag(rig: Rig) -> None:
+    """The pose at mid-exposure often arrives after the image: that is waited for."""
+    rig.stand((0.2, 0.0, 0.05), 0, 100 * MS)
+    future = rig.taker.request()
+    rig.taker.offer(frame(120 * MS))
+    time.sleep(0.02)
+    assert not future.done()
+    rig.stand((0.2, 0.0, 0.05), 105 * MS, 200 * MS)
+    assert future.result(5.0).stamp_ns == 115 * MS
+
+
+def test_a_bad_frame_does_not_end_the_request(rig: Rig) -> None:
+    """An undecodable frame is counted; the next one answers."""
+
+    def undecodable() -> DecodedFrame:
+        raise EscherNetError("encoding 'yuv422' is not understood")
+
+    rig.stand((0.2, 0.0, 0.05), 0, 1000 * MS)
+    future = rig.taker.request()
+    rig.taker.offer(Frame(200 * MS, None, undecodable))
+    rig.drain()
+    rig.taker.offer(frame(300 * MS))
+    assert future.result(5.0).image_stamp_ns == 300 * MS
+    assert rig.taker.counts["rejected: EscherNetError"] == 1
+
+
+def test_requests_at_closing_fail(rig: Rig) -> None:
+    """Nobody waits for ever."""
+    future = rig.taker.request(timeout_s=60.0)
+    rig.taker.close()
+    with pytest.raises(NoFrameError, match="closed"):
+        future.result(5.0)
+
+
+def test_rest_at_new_places_is_taken_once() -> None:
+    """Moving frames and places already taken are counted, not taken."""
+    rig = Rig(auto=True)
+    try:
+        rig.stand((0.2, 0.0, 0.05), 0, 500 * MS)
+        rig.taker.offer(frame(300 * MS))
+        with rig.seen:
+            assert rig.seen.wait_for(lambda: len(rig.views) == 1, 5.0)
+        rig.taker.offer(frame(400 * MS))
+        rig.drain()
+        assert rig.taker.counts["frames at a place already taken"] == 1
+        for step in range(1, 40):  # moving at 0.2 m/s
+            eye = (0.2, 0.001 * step, 0.05)
+            rig.stand(eye, (500 + 5 * step) * MS, (500 + 5 * step) * MS)
+        rig.taker.offer(frame(690 * MS))
+        rig.drain()
+        assert rig.taker.counts["frames while moving"] == 1
+        rig.stand((0.2, 0.04, 0.05), 700 * MS, 1000 * MS)
+        rig.taker.offer(frame(900 * MS))
+        with rig.seen:
+            assert rig.seen.wait_for(lambda: len(rig.views) == 2, 5.0)
+        assert [v.image_stamp_ns for v in rig.views] == [300 * MS, 900 * MS]
+    finally:
+        rig.taker.close()
