@@ -141,9 +141,7 @@ class ViewAssembler:
         base_from_camera = self._aimed(base_from_source) if self.aim_at_object else base_from_source
         camera = model_camera(self.image_size)
         turn = base_from_source.inverse() @ base_from_camera
-        resampled = resample(
-            colour, source_camera, camera, mask, turn.rotation if self.aim_at_object else None
-        )
+        resampled = resample(colour, source_camera, camera, mask, turn.rotation if self.aim_at_object else None)
         if mask is not None:
             warnings += _mask_warnings(mask, resampled.mask)
         warnings += self._object_warnings(base_from_source, base_from_camera, source_camera, camera)

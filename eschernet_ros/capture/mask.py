@@ -46,9 +46,7 @@ def object_mask(
     """
     sides = np.asarray(size, dtype=np.float64)
     if sides.shape != (3,) or not (np.isfinite(sides) & (sides > 0.0)).all():
-        raise EscherNetError(
-            f"the box needs three positive side lengths in metres, they are {sides.tolist()}"
-        )
+        raise EscherNetError(f"the box needs three positive side lengths in metres, they are {sides.tolist()}")
     if not margin >= 0.0 or not plane_margin >= 0.0:
         raise EscherNetError(f"margins must not be negative, they are {margin} and {plane_margin} m")
     measured = _measured(depth, camera)
@@ -77,19 +75,21 @@ def _measured(depth: np.ndarray, camera: PinholeCamera) -> np.ndarray:
     measured = np.isfinite(depth) & (depth > 0.0)
     if measured.any() and float(np.median(depth[measured])) > _MAX_DEPTH_M:
         raise EscherNetError(
-            f"the median depth is {float(np.median(depth[measured])):g} m: "
-            "the image is in millimetres, divide by 1000"
+            f"the median depth is {float(np.median(depth[measured])):g} m: the image is in millimetres, divide by 1000"
         )
     return measured
 
 
 def _with_holes_closed(inside: np.ndarray, measured: np.ndarray) -> np.ndarray:
     """Add unmeasured pixels that are enclosed by the object."""
-    enclosed = ndimage.binary_fill_holes(inside)
-    # a one-pixel leak in the rim must not keep a hole open
-    bridged = ndimage.binary_closing(inside, structure=np.ones((3, 3), bool), iterations=1)
-    enclosed |= ndimage.binary_fill_holes(bridged)
-    return inside | (enclosed & ~measured)
+    # closing first: a leak of one or two pixels through the rim must not keep a hole open
+    rim = inside | ndimage.binary_closing(inside, structure=np.ones((3, 3), bool))
+    labels, count = ndimage.label(~rim)
+    enclosed = np.ones(count + 1, dtype=bool)
+    for edge in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
+        enclosed[edge] = False
+    enclosed[0] = True  # the rim itself
+    return inside | (enclosed[labels] & ~measured)
 
 
 def _without_specks(mask: np.ndarray) -> np.ndarray:

@@ -68,8 +68,7 @@ def prepare_output(folder: Path, overwrite: bool) -> Path:
     earlier = [path for path in earlier if path.exists()]
     if earlier and not overwrite:
         raise EscherNetError(
-            f"{folder} holds a result already ({earlier[0].name}); give another folder with --output, or "
-            "--overwrite."
+            f"{folder} holds a result already ({earlier[0].name}); give another folder with --output, or --overwrite."
         )
     for path in earlier:
         path.unlink()

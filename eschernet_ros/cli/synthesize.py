@@ -71,19 +71,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="camera encoding of the checkpoint (default: as the checkpoint records)",
     )
     parser.add_argument("--steps", type=int, default=50, help="denoising steps (default: 50)")
-    parser.add_argument(
-        "--guidance-scale", type=float, default=3.0, help="weight of the references (default: 3)"
-    )
-    parser.add_argument(
-        "--seed", type=int, default=0, help="of the noise and of random references (default: 0)"
-    )
+    parser.add_argument("--guidance-scale", type=float, default=3.0, help="weight of the references (default: 3)")
+    parser.add_argument("--seed", type=int, default=0, help="of the noise and of random references (default: 0)")
     parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1 (default: auto)")
-    parser.add_argument(
-        "--output", type=Path, metavar="DIR", help="folder to write to (default: synthesis/OBJECT)"
-    )
-    parser.add_argument(
-        "--overwrite", action="store_true", help="replace the result that the output folder holds"
-    )
+    parser.add_argument("--output", type=Path, metavar="DIR", help="folder to write to (default: synthesis/OBJECT)")
+    parser.add_argument("--overwrite", action="store_true", help="replace the result that the output folder holds")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -177,9 +169,7 @@ def plan_views(dataset: Dataset, views: PosedImages, arguments: argparse.Namespa
         elif targets == "held-out":
             target_ids = tuple(view_id for view_id in views.view_ids if view_id not in references)
             if not target_ids:
-                raise EscherNetError(
-                    f"All {len(views)} views are references; none is held out. Use fewer references."
-                )
+                raise EscherNetError(f"All {len(views)} views are references; none is held out. Use fewer references.")
         else:
             assert isinstance(targets, tuple)
             target_ids = targets

@@ -120,8 +120,7 @@ def _published(folder: Path) -> tuple[list[Path], NDArray[np.float64]]:
         raise DatasetError(f"The angles file {path} cannot be read: {error}") from error
     if angles.ndim != 2 or angles.shape[1] != 2 or angles.dtype.kind not in "fiu":
         raise DatasetError(
-            f"{path} holds {angles.dtype} {list(angles.shape)}; azimuth and elevation in radians, [N,2], "
-            "are needed."
+            f"{path} holds {angles.dtype} {list(angles.shape)}; azimuth and elevation in radians, [N,2], are needed."
         )
     paths = _image_paths(folder)
     if len(paths) != len(angles):
@@ -152,8 +151,7 @@ def _recorded_paths(folder: Path, frames: FramesFile) -> list[Path]:
     extra = sorted(path.name for path in set(_image_paths(folder)) - set(paths))
     if extra:
         _log.warning(
-            "%s: left out %s, which %s does not name; the recorder moves such images aside when it opens "
-            "the folder.",
+            "%s: left out %s, which %s does not name; the recorder moves such images aside when it opens the folder.",
             folder,
             ", ".join(extra),
             FRAMES_FILE,

@@ -147,9 +147,7 @@ class Franka16Writer:
         """Close the writer."""
         self.close()
 
-    def add(
-        self, image: NDArray[np.uint8], record: FrameRecord, mask: NDArray[np.bool_] | None = None
-    ) -> WrittenFrame:
+    def add(self, image: NDArray[np.uint8], record: FrameRecord, mask: NDArray[np.bool_] | None = None) -> WrittenFrame:
         """Record one frame; when this returns, the frame survives a kill of the process.
 
         Args:
@@ -199,8 +197,10 @@ class Franka16Writer:
                 return
             self._closed = True
             try:
-                for folder in (self._images, self.folder, self.folder.parent):
-                    sync_folder(folder)
+                sync_folder(self._images)
+                sync_folder(self.folder)
+                with contextlib.suppress(PermissionError):  # the parent may be somebody else's
+                    sync_folder(self.folder.parent)
             except OSError as error:
                 raise write_error(self.folder, error) from error
             finally:
@@ -222,9 +222,7 @@ class Franka16Writer:
         losses = [record.loss for record in records]
         self._angles = [(loss.azimuth, loss.elevation) for loss in losses]
         named = {image_name(index) for index in range(len(records))}
-        recovered = self._set_aside(
-            sorted(path for path in self._images.glob("*.png") if path.name not in named)
-        )
+        recovered = self._set_aside(sorted(path for path in self._images.glob("*.png") if path.name not in named))
         rebuilt = not self._angles_are_current()
         if rebuilt:
             self._write_angles()
@@ -283,9 +281,7 @@ class Franka16Writer:
 def _rgba(image: NDArray[np.uint8], mask: NDArray[np.bool_] | None) -> NDArray[np.uint8]:
     """The image with the mask as its alpha channel."""
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] not in (3, 4):
-        raise DatasetError(
-            f"A frame's image must be uint8 [H,W,3] or [H,W,4], not {image.dtype} {list(image.shape)}."
-        )
+        raise DatasetError(f"A frame's image must be uint8 [H,W,3] or [H,W,4], not {image.dtype} {list(image.shape)}.")
     if image.shape[2] == 4:
         if mask is not None:
             raise DatasetError("An RGBA image already holds its mask; leave mask out.")
@@ -293,9 +289,7 @@ def _rgba(image: NDArray[np.uint8], mask: NDArray[np.bool_] | None) -> NDArray[n
     if mask is None:
         mask = np.ones(image.shape[:2], dtype=bool)
     if mask.dtype != np.bool_ or mask.shape != image.shape[:2]:
-        raise DatasetError(
-            f"A frame's mask must be bool {list(image.shape[:2])}, not {mask.dtype} {list(mask.shape)}."
-        )
+        raise DatasetError(f"A frame's mask must be bool {list(image.shape[:2])}, not {mask.dtype} {list(mask.shape)}.")
     return np.dstack([image, np.where(mask, np.uint8(255), np.uint8(0))])
 
 

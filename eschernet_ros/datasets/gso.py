@@ -41,9 +41,7 @@ class GsoReader(DatasetReader):
 
     def read(self, name: str, folder: Path, options: ReadOptions) -> PosedImages:
         """Read one object; the poses are taken as they are."""
-        paths = {
-            int(match.group(1)): path for path in folder.iterdir() if (match := _VIEW.fullmatch(path.name))
-        }
+        paths = {int(match.group(1)): path for path in folder.iterdir() if (match := _VIEW.fullmatch(path.name))}
         view_ids = tuple(sorted(paths))
         images, masks = read_images([paths[view_id] for view_id in view_ids], options.image_size)
         poses = [_read_pose(paths[view_id].with_suffix(".npy")) for view_id in view_ids]
@@ -96,9 +94,7 @@ def _read_pose(path: Path) -> np.ndarray:
     except (OSError, ValueError, EOFError) as error:
         raise DatasetError(f"The pose file {path} cannot be read: {error}") from error
     if stored.shape != (3, 4) or stored.dtype.kind not in "fiu":
-        raise DatasetError(
-            f"The pose file {path} holds {stored.dtype} {list(stored.shape)}; a 3x4 matrix is needed."
-        )
+        raise DatasetError(f"The pose file {path} holds {stored.dtype} {list(stored.shape)}; a 3x4 matrix is needed.")
     matrix = np.vstack([stored.astype(np.float64), [0.0, 0.0, 0.0, 1.0]])
     try:
         SE3.from_matrix(matrix)

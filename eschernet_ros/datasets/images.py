@@ -55,7 +55,5 @@ def read_images(paths: Sequence[Path], size: int | None) -> tuple[NDArray[np.uin
     loaded = [read_image(path, size) for path in paths]
     shapes = {image.shape[:2] for image, _ in loaded}
     if len(shapes) > 1:
-        raise DatasetError(
-            f"The images of {paths[0].parent} differ in size ({sorted(shapes)}); give an image_size."
-        )
+        raise DatasetError(f"The images of {paths[0].parent} differ in size ({sorted(shapes)}); give an image_size.")
     return np.stack([image for image, _ in loaded]), np.stack([mask for _, mask in loaded])

@@ -85,8 +85,7 @@ class PosedImages:
         unknown = [view_id for view_id in ids if view_id not in row]
         if unknown:
             raise DatasetError(
-                f"'{self.name}' has no view {', '.join(map(str, unknown))}; "
-                f"its views are {format_ids(self.view_ids)}."
+                f"'{self.name}' has no view {', '.join(map(str, unknown))}; its views are {format_ids(self.view_ids)}."
             )
         return [row[view_id] for view_id in ids]
 

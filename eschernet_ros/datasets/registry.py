@@ -66,14 +66,11 @@ class Dataset:
         if name is None:
             if len(self.folders) != 1:
                 raise DatasetError(
-                    f"{self.folder} holds {len(self.folders)} objects; "
-                    f"name one of them: {', '.join(self.folders)}."
+                    f"{self.folder} holds {len(self.folders)} objects; name one of them: {', '.join(self.folders)}."
                 )
             name = next(iter(self.folders))
         if name not in self.folders:
-            raise DatasetError(
-                f"{self.folder} holds no object '{name}'; its objects are {', '.join(self.folders)}."
-            )
+            raise DatasetError(f"{self.folder} holds no object '{name}'; its objects are {', '.join(self.folders)}.")
         options = ReadOptions(image_size=image_size, published_poses=published_poses)
         return self.reader.read(name, self.folders[name], options)
 

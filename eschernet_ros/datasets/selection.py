@@ -34,6 +34,4 @@ def spread_ids(views: PosedImages, count: int) -> tuple[int, ...]:
 
 def _check(views: PosedImages, count: int) -> None:
     if not 1 <= count <= len(views):
-        raise DatasetError(
-            f"'{views.name}' has {len(views)} views; {count} references cannot be taken from them."
-        )
+        raise DatasetError(f"'{views.name}' has {len(views)} views; {count} references cannot be taken from them.")

@@ -134,9 +134,7 @@ class _Layout:
         self.height = self.targets_top + self.blocks * self.block + 0.1
         self.poses_width = 2 * _BAND
         self.references_width = self.width - _MARGIN - self.poses_width - 0.3
-        self.reference_columns, self.reference_cell = _fit_grid(
-            references, self.references_width, _BAND + _LEGEND
-        )
+        self.reference_columns, self.reference_cell = _fit_grid(references, self.references_width, _BAND + _LEGEND)
 
 
 def _fit_grid(count: int, width: float, height: float) -> tuple[int, float]:
@@ -192,9 +190,7 @@ class _Page:
 
     def image(self, x: float, y: float, side: float, image: NDArray, colour: str) -> None:
         axes = self.axes(x, y, side, side)
-        axes.imshow(
-            to_uint8(image), interpolation="bilinear" if min(image.shape[:2]) < 128 else "antialiased"
-        )
+        axes.imshow(to_uint8(image), interpolation="bilinear" if min(image.shape[:2]) < 128 else "antialiased")
         axes.set_xticks([])
         axes.set_yticks([])
         for spine in axes.spines.values():

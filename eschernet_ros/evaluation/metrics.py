@@ -45,9 +45,7 @@ def psnr(image: NDArray, truth: NDArray, mask: NDArray[np.bool_] | None = None) 
     squared = (a.astype(np.float64) - b.astype(np.float64)) ** 2
     if mask is not None:
         if mask.dtype != np.bool_ or mask.shape != a.shape[:2]:
-            raise EscherNetError(
-                f"The mask must be bool {list(a.shape[:2])}, not {mask.dtype} {list(mask.shape)}."
-            )
+            raise EscherNetError(f"The mask must be bool {list(a.shape[:2])}, not {mask.dtype} {list(mask.shape)}.")
         if not mask.any():
             raise EscherNetError("The mask is empty; a foreground PSNR needs at least one pixel of it.")
         squared = squared[mask]
@@ -76,7 +74,6 @@ def ssim(image: NDArray, truth: NDArray) -> float:
 def _pair(image: NDArray, truth: NDArray) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     if image.shape != truth.shape or image.ndim != 3 or image.shape[2] != 3:
         raise EscherNetError(
-            f"Image and truth must both be [H,W,3] of one size, not {list(image.shape)} and "
-            f"{list(truth.shape)}."
+            f"Image and truth must both be [H,W,3] of one size, not {list(image.shape)} and {list(truth.shape)}."
         )
     return to_uint8(image), to_uint8(truth)

@@ -52,9 +52,7 @@ def draw_poses(
     _draw_box(axes, view, object_size)
     _draw_axes(axes, view)
     groups = [(pose, text, TARGET_COLOUR) for pose, text in zip(target_poses, target_labels, strict=True)]
-    groups += [
-        (pose, text, REFERENCE_COLOUR) for pose, text in zip(reference_poses, reference_labels, strict=True)
-    ]
+    groups += [(pose, text, REFERENCE_COLOUR) for pose, text in zip(reference_poses, reference_labels, strict=True)]
     size = _FRUSTUM_DEPTH if len(groups) <= _CROWD else _CROWDED_DEPTH
     depths = [float((view @ pose.inverse().translation)[2]) for pose, _, _ in groups]
     for order, position in enumerate(np.argsort(depths)):
@@ -146,9 +144,7 @@ def _write_labels(axes: Any, labels: Sequence[tuple[str, NDArray[np.float64], st
         )
 
 
-def _draw_ground(
-    axes: Any, view: NDArray[np.float64], reach: float, size: tuple[float, float, float]
-) -> None:
+def _draw_ground(axes: Any, view: NDArray[np.float64], reach: float, size: tuple[float, float, float]) -> None:
     """Circles at the distances 1, 1.5 and 2 on the plane the object stands on."""
     angles = np.linspace(0.0, 2.0 * np.pi, 121)
     circle = np.stack([np.cos(angles), np.sin(angles), np.zeros_like(angles)])

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ from eschernet_ros.errors import EscherNetError
 from eschernet_ros.geometry.camera import PinholeCamera
 from eschernet_ros.optional import require
 
-_FOLD_MARGIN = 1.05
+_STEEPEST_TANGENT = 5.0  # 79 degrees off the axis, more than any pinhole sees
 
 
 class Resampled(NamedTuple):
@@ -60,14 +61,12 @@ def resample(
     cv2 = require("cv2", 'pip install "opencv-python-headless<5"', "image resampling")
     finer = max(camera.fx / target.fx, camera.fy / target.fy)
     factor = max(1, math.ceil(finer - 1e-9))
-    fine = target.scaled(factor)
-    pixels, inside = _source_pixels(camera, fine, source_from_target)
+    map_u, map_v, inside = _source_pixels(cv2, camera, target.scaled(factor), source_from_target)
 
     foreground = np.ones(image.shape[:2], np.float32) if mask is None else mask.astype(np.float32)
     premultiplied = np.dstack([image.astype(np.float32) * foreground[..., None], foreground])
-    maps = np.where(inside[..., None], pixels, 0.0).astype(np.float32)
-    sampled = cv2.remap(premultiplied, maps[..., 0], maps[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    sampled *= inside[..., None]
+    sampled = cv2.remap(premultiplied, map_u, map_v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    sampled[~inside] = 0.0
     if factor > 1:
         sampled = cv2.resize(sampled, (target.width, target.height), interpolation=cv2.INTER_AREA)
     alpha = sampled[..., 3]
@@ -80,32 +79,41 @@ def resample(
 
 
 def _source_pixels(
-    camera: PinholeCamera, fine: PinholeCamera, source_from_target: Rotation | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Source pixel [H, W, 2] of every fine target pixel, and which of them lie inside the source image."""
-    rays = fine.rays(fine.pixel_grid())
-    if source_from_target is not None:
-        rays = rays @ source_from_target.as_matrix().T
-    pixels = camera.project(rays)
-    inside = camera.contains(pixels)
-    if camera.distortion:
-        # beyond the field of view the polynomial folds back into the image: those rays were never seen
-        with np.errstate(invalid="ignore", divide="ignore"):
-            radius = np.hypot(rays[..., 0], rays[..., 1]) / rays[..., 2]
-            inside &= radius <= _FOLD_MARGIN * _largest_radius(camera)
-    return pixels, inside
-
-
-def _largest_radius(camera: PinholeCamera) -> float:
-    """Largest tangent of the angle off the axis that the image border sees."""
-    columns = np.linspace(-0.5, camera.width - 0.5, 33)
-    rows = np.linspace(-0.5, camera.height - 0.5, 33)
-    border = np.concatenate(
-        [np.stack([columns, np.full(33, row)], axis=-1) for row in (rows[0], rows[-1])]
-        + [np.stack([np.full(33, column), rows], axis=-1) for column in (columns[0], columns[-1])]
+    cv2: ModuleType, camera: PinholeCamera, fine: PinholeCamera, source_from_target: Rotation | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Source columns and rows of every fine target pixel, and which of them the source image shows."""
+    turn = np.eye(3) if source_from_target is None else source_from_target.as_matrix()
+    map_u, map_v = cv2.initUndistortRectifyMap(
+        camera.matrix,
+        np.array(camera.distortion) if camera.distortion else None,
+        turn.T,
+        fine.matrix,
+        (fine.width, fine.height),
+        cv2.CV_32FC1,
     )
-    rays = camera.rays(border)
-    return float(np.hypot(rays[:, 0], rays[:, 1]).max())
+    inside = (map_u >= -0.5) & (map_u <= camera.width - 0.5)
+    inside &= (map_v >= -0.5) & (map_v <= camera.height - 0.5)
+    if camera.distortion or source_from_target is not None:
+        rays = fine.rays(fine.pixel_grid()) @ turn.T
+        limit = _unfolded_tangent(camera) * rays[..., 2]
+        inside &= (rays[..., 2] > 0.0) & (np.hypot(rays[..., 0], rays[..., 1]) <= limit)
+    return map_u, map_v, inside
+
+
+def _unfolded_tangent(camera: PinholeCamera) -> float:
+    """Tangent of the angle off the axis up to which the lens maps rays outwards.
+
+    A distortion polynomial is fitted inside the image; far outside, it may turn round and map rays that the
+    camera never saw back into the image.
+    """
+    tangents = np.linspace(0.0, _STEEPEST_TANGENT, 1001)
+    limit = _STEEPEST_TANGENT
+    for direction in ((1.0, 0.0), (-1.0, 0.0), (0.0, 1.0), (0.0, -1.0)):
+        rays = np.column_stack([np.outer(tangents, direction), np.ones_like(tangents)])
+        outwards = np.diff(camera.project(rays) @ direction) > 0.0
+        if not outwards.all():
+            limit = min(limit, float(tangents[np.argmin(outwards)]))
+    return limit
 
 
 def _check(image: np.ndarray, camera: PinholeCamera, target: PinholeCamera, mask: np.ndarray | None) -> None:

@@ -154,7 +154,8 @@ class SE3:
     @property
     def quaternion_xyzw(self) -> FloatArray:
         """The rotation as a unit quaternion (x, y, z, w) with w >= 0."""
-        return self.rotation.as_quat(canonical=True)
+        quaternion = self.rotation.as_quat()
+        return -quaternion if quaternion[3] < 0.0 else quaternion
 
     @property
     def rotvec(self) -> FloatArray:

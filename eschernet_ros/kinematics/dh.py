@@ -29,7 +29,7 @@ FLANGE_D = 0.107
 """The flange lies this far (metres) along the z axis of link 7."""
 
 FLANGE_FROM_HAND_EE = SE3.from_rotvec([0.0, 0.0, -np.pi / 4], [0.0, 0.0, 0.1034])
-"""End effector of the Franka hand (between the finger tips) in the flange frame: the controller's default F_T_EE."""
+"""End effector of the Franka hand (between the finger tips) in the flange frame: the default F_T_EE."""
 
 
 def joint_vector(q: ArrayLike) -> NDArray[np.float64]:
@@ -98,7 +98,7 @@ def forward_kinematics(q: ArrayLike) -> SE3:
 
 
 def link_frames(q: ArrayLike) -> tuple[SE3, ...]:
-    """Poses ``base_from_link`` of link 0 (the base), links 1 to 7 and the flange, for [7] joint angles (radians)."""
+    """Poses ``base_from_link`` of link 0 (the base), links 1 to 7 and the flange, at ``q`` [7] (radians)."""
     return tuple(SE3.from_matrix(frame) for frame in base_from_links(joint_vector(q)))
 
 

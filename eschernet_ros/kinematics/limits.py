@@ -38,7 +38,7 @@ class JointLimits:
         return tuple(f"{self.robot}_joint{i + 1}" for i in range(len(self.lower)))
 
     def violations(self, q: ArrayLike, tolerance: float = 0.0) -> tuple[str, ...]:
-        """One phrase per joint of ``q`` [7] (radians) beyond its limits by more than ``tolerance``; empty when inside."""
+        """One phrase per joint of ``q`` [7] (radians) that is beyond its limits by more than ``tolerance``."""
         vector = joint_vector(q)
         return tuple(
             f"{name} at {value:.4f} rad is outside [{low}, {high}]"

@@ -10,15 +10,16 @@ processors hold no state, so one U-Net serves several threads.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any, cast
 
 import torch
-from diffusers import UNet2DConditionModel
 from diffusers.models.attention_processor import Attention
-from torch import Tensor
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+from torch import Tensor, nn
 from torch.nn import functional
 
 from eschernet_ros.errors import EscherNetError
-from eschernet_ros.model.cape import CaPE4DoF, CaPE6DoF, CameraEncoding, check_cape
+from eschernet_ros.model.cape import CameraEncoding, CaPE4DoF, CaPE6DoF, check_cape
 
 
 @dataclass(eq=False)
@@ -94,7 +95,7 @@ class MultiViewCrossAttention:
         queries = _split_heads(scene.targets.queries(attn.to_q(sequence[unconditional:])), attn)
         attended = _attend(attn, queries, keys, values)
         if unconditional:
-            bias = attn.to_out[0].bias.expand(unconditional, *attended.shape[1:])
+            bias = cast(nn.Linear, attn.to_out[0]).bias.expand(unconditional, *attended.shape[1:])
             attended = torch.cat((bias, attended))
         return attended.reshape(hidden_states.shape)
 
@@ -109,7 +110,8 @@ def install_processors(unet: UNet2DConditionModel, cape: str) -> None:
     Raises:
         EscherNetError: a layer's width does not fit the encoding, or it has biases where EscherNet has none.
     """
-    multiple = {"6dof": CaPE6DoF, "4dof": CaPE4DoF}[check_cape(cape)].channel_multiple
+    encoding = CaPE6DoF if check_cape(cape) == "6dof" else CaPE4DoF
+    multiple = encoding.channel_multiple
     for name, module in unet.named_modules():
         if not isinstance(module, Attention):
             continue
@@ -122,12 +124,11 @@ def install_processors(unet: UNet2DConditionModel, cape: str) -> None:
                 f"U-Net layer {name} is no EscherNet attention layer: keys and values must have no bias, the "
                 "output projection must have one."
             )
-    unet.set_attn_processor(
-        {
-            name: MultiViewSelfAttention() if ".attn1." in name else MultiViewCrossAttention()
-            for name in unet.attn_processors
-        }
-    )
+    processors: dict[str, Any] = {
+        name: MultiViewSelfAttention() if ".attn1." in name else MultiViewCrossAttention()
+        for name in unet.attn_processors
+    }
+    unet.set_attn_processor(processors)
 
 
 def predict_noise(unet: UNet2DConditionModel, latents: Tensor, timestep: Tensor | int, scene: Scene) -> Tensor:
@@ -135,9 +136,7 @@ def predict_noise(unet: UNet2DConditionModel, latents: Tensor, timestep: Tensor 
 
     ``unet`` must carry the processors of ``install_processors``.
     """
-    return unet(
-        latents, timestep, encoder_hidden_states=scene.tokens, cross_attention_kwargs={"scene": scene}
-    ).sample
+    return unet(latents, timestep, encoder_hidden_states=scene.tokens, cross_attention_kwargs={"scene": scene}).sample
 
 
 def _join_views(hidden_states: Tensor, targets: CameraEncoding) -> Tensor:

@@ -60,11 +60,11 @@ class CaPE6DoF:
         self._key_matrix = camera_from_world.to(device, at_least_float32)
 
     def queries(self, features: Tensor) -> Tensor:
-        """q P^-T for queries [S, T*l, d], d a multiple of 4."""
+        """Multiply queries [S, T*l, d], d a multiple of 4, by P^-T."""
         return self._multiply(features, self._query_matrix)
 
     def keys(self, features: Tensor) -> Tensor:
-        """k P for keys [S, T*l, d], d a multiple of 4."""
+        """Multiply keys [S, T*l, d], d a multiple of 4, by P."""
         return self._multiply(features, self._key_matrix)
 
     def _multiply(self, features: Tensor, matrix: Tensor) -> Tensor:

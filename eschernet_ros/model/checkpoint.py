@@ -28,7 +28,8 @@ import huggingface_hub
 import safetensors
 import safetensors.torch
 import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from torch import Tensor, nn
 from transformers import ConvNextV2Config, ConvNextV2Model
 
@@ -100,6 +101,27 @@ class Checkpoint:
     notice: str | None = None
     name: str = "in memory"
 
+    def __post_init__(self) -> None:
+        """Check that the networks belong together.
+
+        Raises:
+            EscherNetError: networks of different widths, or a U-Net that states no size.
+        """
+        context, tokens = self.unet.config["cross_attention_dim"], self.image_encoder.layernorm.weight.shape[0]
+        if context != tokens:
+            raise EscherNetError(
+                f"{self.name}: the image encoder's tokens are {tokens} wide, the U-Net's cross-attention takes "
+                f"{context}; they are of different checkpoints."
+            )
+        channels, latent = self.unet.config["in_channels"], self.vae.config["latent_channels"]
+        if channels != latent:
+            raise EscherNetError(
+                f"{self.name}: the autoencoder's latents have {latent} channels, the U-Net takes {channels}; they "
+                "are of different checkpoints."
+            )
+        if self.unet.config["sample_size"] is None:
+            raise EscherNetError(f"{self.name}: the U-Net's config.json states no sample_size.")
+
 
 def bundled(cape: str) -> Path:
     """Folder of the tiny checkpoint that comes with this package; ``cape`` is ``"6dof"`` or ``"4dof"``.
@@ -134,9 +156,7 @@ def resolve(folder_or_hub_id: str | Path) -> Path:
 
 def _download(hub_id: str) -> Path:
     if hub_id.startswith("kxic/"):
-        logger.info(
-            "%s: the authors of EscherNet license these weights for non-commercial academic use only.", hub_id
-        )
+        logger.info("%s: the authors of EscherNet license these weights for non-commercial academic use only.", hub_id)
     wanted = [INDEX_FILE, "scheduler/*", *(f"{component.folder}/*" for component in _COMPONENTS)]
     try:
         return Path(huggingface_hub.snapshot_download(hub_id, allow_patterns=wanted))
@@ -173,15 +193,15 @@ def load_checkpoint(
     if not isinstance(record, dict):
         raise EscherNetError(f"{folder / INDEX_FILE}: 'eschernet_ros' must be an object, not {record!r}.")
     recorded = record.get("cape")
-    if cape is None and recorded is None:
+    if cape is not None and recorded is not None and check_cape(cape) != recorded:
+        raise EscherNetError(f"{folder} was made for {recorded} poses; it cannot be used with cape='{cape}'.")
+    known = cape if cape is not None else recorded
+    if known is None:
         raise EscherNetError(
             f"{folder} does not record its camera encoding; say cape='6dof' or cape='4dof', as it was trained."
         )
-    if cape is not None and recorded is not None and check_cape(cape) != recorded:
-        raise EscherNetError(f"{folder} was made for {recorded} poses; it cannot be used with cape='{cape}'.")
-    networks = {part.folder: _load_component(folder, part, dtype).to(device) for part in _COMPONENTS}
-    if dtype == torch.float16 and networks["vae"].config.force_upcast:
-        networks["vae"].float()
+    check_cape(known)
+    networks: dict[str, Any] = {part.folder: _load_component(folder, part, dtype).to(device) for part in _COMPONENTS}
     scheduler_config = _read_json(folder / SCHEDULER_FILE)
     try:
         check_scheduler_config(scheduler_config)
@@ -191,7 +211,7 @@ def load_checkpoint(
     return Checkpoint(
         **networks,
         scheduler_config=scheduler_config,
-        cape=check_cape(cape or recorded),
+        cape=known,
         trained=trained,
         notice=record.get("notice") or (None if trained else UNTRAINED_NOTICE),
         name=str(folder_or_hub_id),
@@ -257,6 +277,8 @@ def _load_component(folder: Path, part: _Component, dtype: torch.dtype) -> nn.Mo
     broken = [key for key, value in weights.items() if not bool(torch.isfinite(value).all())]
     if broken:
         raise EscherNetError(f"{where}: {_some(broken)} hold NaN or infinite weights; the file is damaged.")
+    if dtype == torch.float16 and getattr(network.config, "force_upcast", False):
+        dtype = torch.float32
     network.load_state_dict({key: value.to(dtype) for key, value in weights.items()}, assign=True)
     return network.eval().requires_grad_(False)
 

@@ -38,6 +38,7 @@ def reference_tokens(encoder: ConvNextV2Model, images: Tensor) -> Tensor:
     The last feature map before pooling, row by row, each position passed through the final LayerNorm. L is
     (encoder size / 32) squared: 49 at the published 224 px. The encoder's size is ``image_size`` of its configuration.
     """
-    pixels = preprocess(images, encoder.config.image_size).to(encoder.dtype)
+    size = encoder.config.image_size
+    pixels = preprocess(images, size if isinstance(size, int) else size[0]).to(encoder.dtype)
     feature_map = encoder(pixels).last_hidden_state
     return encoder.layernorm(feature_map.flatten(2).transpose(1, 2))

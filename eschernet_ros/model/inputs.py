@@ -85,9 +85,7 @@ def pose_tensor(poses: Any, cape: str, name: str) -> Tensor:
     ready_vectors = cape == "4dof" and tensor.ndim == 2 and tensor.shape[1] == 4
     if not ready_vectors and (tensor.ndim != 3 or tensor.shape[1:] != (4, 4)):
         vectors = " or pose vectors [N, 4]" if cape == "4dof" else ""
-        raise EscherNetError(
-            f"{name} must be world-to-camera matrices [N, 4, 4]{vectors}, not {list(tensor.shape)}."
-        )
+        raise EscherNetError(f"{name} must be world-to-camera matrices [N, 4, 4]{vectors}, not {list(tensor.shape)}.")
     if tensor.shape[0] == 0:
         raise EscherNetError(f"{name} is empty; at least one pose is needed.")
     finite = torch.isfinite(tensor).flatten(1).all(1)

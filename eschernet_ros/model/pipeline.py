@@ -64,7 +64,7 @@ class EscherNetPipeline:
             folder_or_hub_id: a folder in the published layout, a model id on the hub, or ``"bundled-6dof"`` or
                 ``"bundled-4dof"``, the tiny checkpoints of this package.
             cape: ``"6dof"`` or ``"4dof"``; None takes what the checkpoint records.
-            device: ``"cpu"``, ``"cuda"``, ``"cuda:1"``...
+            device: ``"cpu"``, ``"cuda"``, ``"cuda:1"``..., or ``"auto"``: the GPU where there is one.
             dtype: a floating point ``torch.dtype`` or its name.
 
         Raises:
@@ -140,16 +140,15 @@ class EscherNetPipeline:
         scene = self.scene(reference_images, reference_cameras, target_cameras)
         current = noise
         for step, current in enumerate(self.denoise(scene, noise, steps, guidance_scale), start=1):
+            if not bool(torch.isfinite(current).all()):
+                raise EscherNetError(
+                    f"Step {step} of {steps} gave NaN or infinite values in {self.dtype}; use bfloat16 or float32."
+                )
             if callback is not None:
                 callback(step, steps)
-        current = current[:wanted]
-        if not bool(torch.isfinite(current).all()):
-            raise EscherNetError(
-                f"The sampler ended with NaN or infinite values in {self.dtype}; use bfloat16 or float32."
-            )
         if output == "latents":
-            return current
-        return self._images(self.decode(current))
+            return current[:wanted]
+        return self._images(self.decode(current[:wanted]))
 
     def scene(self, images: Tensor, reference_cameras: Tensor, target_cameras: Tensor) -> Scene:
         """Encode one scene: images [N, 3, H, H] in [-1, 1], cameras [N, ...] and [M, ...] as ``pose_tensor`` returns.
@@ -178,14 +177,14 @@ class EscherNetPipeline:
                 both = predict_noise(self.checkpoint.unet, torch.cat((latents, latents)), timestep, scene)
                 unconditional, conditional = both.chunk(2)
                 prediction = unconditional + guidance_scale * (conditional - unconditional)
-            latents = scheduler.step(prediction, timestep, latents).prev_sample
+            latents = scheduler.step(prediction, timestep, latents, return_dict=False)[0]
             yield latents
 
     @torch.inference_mode()
     def decode(self, latents: Tensor) -> Tensor:
         """The autoencoder's images [M, 3, H, W] of latents [M, 4, h, w]; about [-1, 1], not clamped."""
         vae = self.checkpoint.vae
-        scaled = latents.to(self.device, vae.dtype) / vae.config.scaling_factor
+        scaled = latents.to(self.device, vae.dtype) / vae.config["scaling_factor"]
         return torch.cat([vae.decode(part).sample for part in scaled.split(_DECODED_AT_ONCE)])
 
     @property
@@ -222,14 +221,14 @@ class EscherNetPipeline:
     def latent_shape(self) -> tuple[int, int, int]:
         """(channels, h, w) of the checkpoint's own latents."""
         config = self.checkpoint.unet.config
-        size = config.sample_size
+        size = config["sample_size"]
         height, width = (size, size) if isinstance(size, int) else size
-        return config.in_channels, height, width
+        return config["in_channels"], height, width
 
     @property
     def image_size(self) -> int:
         """Side, in pixels, of the images that the checkpoint makes by default."""
-        return self.latent_shape[1] * 2 ** (len(self.checkpoint.vae.config.block_out_channels) - 1)
+        return self.latent_shape[1] * 2 ** (len(self.checkpoint.vae.config["block_out_channels"]) - 1)
 
     @property
     def _input_dtype(self) -> torch.dtype:
@@ -265,6 +264,8 @@ def _dtype(value: torch.dtype | str) -> torch.dtype:
 
 
 def _device(value: torch.device | str) -> torch.device:
+    if value == "auto":
+        value = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(value)
         torch.empty(1, device=device)

@@ -13,10 +13,11 @@ from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-import numpy as np
 from geometry_msgs.msg import PoseArray, PoseStamped
+from numpy.typing import NDArray
 from rclpy.action import ActionServer, CancelResponse
 from rclpy.action.server import ServerGoalHandle
+from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from visualization_msgs.msg import Marker
@@ -30,7 +31,15 @@ from eschernet_ros.nodes.diagnostics import OK, WARN, Diagnostics, Report
 from eschernet_ros.nodes.futures import wait_for
 from eschernet_ros.nodes.parameters import Parameter, declare
 from eschernet_ros.nodes.run import run
-from eschernet_ros.simulation import ArmMotion, RenderProcess, SensorNoise, SimulatedBench
+from eschernet_ros.simulation import (
+    ArmMotion,
+    JointTrajectory,
+    RenderProcess,
+    SensorNoise,
+    SimulatedBench,
+    depth_to_millimetres,
+    expose,
+)
 
 PARAMETERS = (
     Parameter("object", "mug", "object on the table, by its name in the catalogue"),
@@ -87,7 +96,12 @@ class BenchNode(Node):
         self._object_box = self.create_publisher(Marker, "~/object_box", qos.LATCHED)
         self._publish_scene()
         self._action = ActionServer(
-            self, MoveCamera, "~/move_camera", self._move, cancel_callback=lambda _: CancelResponse.ACCEPT
+            self,
+            MoveCamera,
+            "~/move_camera",
+            self._move,
+            cancel_callback=lambda _: CancelResponse.ACCEPT,
+            callback_group=ReentrantCallbackGroup(),
         )
         self._diagnostics = Diagnostics(self, self._report)
 
@@ -159,8 +173,8 @@ class BenchNode(Node):
                 self._counts["pose ticks skipped"] += late
                 tick += late
 
-    def _follow(self, q_goal: np.ndarray, stopped: threading.Event | None = None) -> Any:
-        """Plan from where the arm is, begin, and return (trajectory, end stamp)."""
+    def _follow(self, q_goal: NDArray) -> tuple[JointTrajectory, int, int]:
+        """Plan from where the arm is, begin, and return trajectory, start stamp and end stamp."""
         here = self._motion.position(self._now_ns())
         trajectory = self._bench.plan(here, q_goal, self._parameters_read["max_joint_speed"])
         start_ns = self._now_ns()
@@ -201,7 +215,8 @@ class BenchNode(Node):
                 self._motion.stop(now_ns)
                 break
             progress = (now_ns - start_ns) / max(1, end_ns - start_ns)
-            goal.publish_feedback(MoveCamera.Feedback(progress=progress))
+            feedback: Any = MoveCamera.Feedback(progress=progress)  # Any: rclpy annotates the wire type
+            goal.publish_feedback(feedback)
             time.sleep(min(0.1, (end_ns - now_ns) / 1e9))
         now_ns = self._now_ns()
         reached = self._bench.base_from_camera_optical(self._motion.position(now_ns))
@@ -211,7 +226,7 @@ class BenchNode(Node):
         result.duration_seconds = trajectory.duration_s
         return cancelled
 
-    def _solution(self, pose: SE3, here: np.ndarray) -> np.ndarray:
+    def _solution(self, pose: SE3, here: NDArray) -> NDArray:
         """Return joint angles for a camera pose: those of a viewpoint where it is one, else solved anew."""
         for viewpoint in self._viewpoints:
             if viewpoint.base_from_camera_optical.is_close(pose, 1e-6):
@@ -236,7 +251,7 @@ class BenchNode(Node):
     def _stream_frames(self) -> None:
         """Render and publish at the frame rate; only the streams that somebody listens to cost anything."""
         p = self._parameters_read
-        noise = SensorNoise(p["noise_seed"], exposure_s=p["exposure_s"]) if p["noise"] else None
+        noise = SensorNoise(p["noise_seed"], p["noise"])
         period_s = 1.0 / p["fps"]
         tick, start = 0, time.perf_counter()
         with RenderProcess(p["object"], self._bench.config) as renderer:
@@ -252,8 +267,29 @@ class BenchNode(Node):
                     self._counts["frames skipped: rendering too slow"] += late
                     tick += late
 
-    def _publish_frame(self, renderer: Any, noise: SensorNoise | None) -> None:
-        raise NotImplementedError
+    def _publish_frame(self, renderer: RenderProcess, noise: SensorNoise) -> None:
+        """Render what is listened to, as it is now, and publish it under one stamp: the end of the exposure."""
+        exposure_ns = round(self._parameters_read["exposure_s"] * 1e9)
+        mid_exposure_ns = self._now_ns()
+        q = self._motion.position(mid_exposure_ns)
+        camera = self._bench.camera
+        frame = self._optical_frame
+        stamp = messages.to_time(noise.stamp(mid_exposure_ns + exposure_ns // 2))
+        info = messages.to_camera_info(camera, frame, stamp)
+        if self._depth_info.get_subscription_count():
+            self._depth_info.publish(info)
+        if self._colour_info.get_subscription_count():
+            self._colour_info.publish(info)
+        if self._colour.get_subscription_count():
+            blur_ns = exposure_ns if self._parameters_read["motion_blur"] else 0
+            colour = expose(renderer.render_colour, self._motion.position, mid_exposure_ns, blur_ns)
+            self._colour.publish(messages.to_image(noise.colour(colour), frame, stamp))
+        if self._depth.get_subscription_count():
+            depth = depth_to_millimetres(noise.depth(renderer.render_depth(q), camera))
+            self._depth.publish(messages.to_image(depth, frame, stamp))
+        if self._mask.get_subscription_count():
+            self._mask.publish(messages.to_image(renderer.render_mask(q), frame, stamp))
+        self._counts["frames"] += 1
 
     def _report(self) -> Report:
         counts = dict(self._counts)

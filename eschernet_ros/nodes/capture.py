@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from geometry_msgs.msg import PoseArray, PoseStamped
+from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image
 from std_srvs.srv import Trigger
@@ -127,7 +128,7 @@ class CaptureNode(Node):
             self._start(
                 ObjectFrame(SE3.from_quaternion_xyzw(p["object.rotation_xyzw"], p["object.position"]), p["object.size"])
             )
-        self.create_service(Trigger, "~/take_view", self._take_view)
+        self.create_service(Trigger, "~/take_view", self._take_view, callback_group=ReentrantCallbackGroup())
         self._diagnostics = Diagnostics(self, self._report)
 
     def close(self) -> None:

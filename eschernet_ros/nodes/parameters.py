@@ -67,7 +67,7 @@ def declare(node: Node, parameters: Sequence[Parameter]) -> Mapping[str, Any]:
     values: dict[str, Any] = {}
     for parameter in parameters:
         try:
-            value = node.declare_parameter(parameter.name, parameter.default, parameter.descriptor()).value
+            value: Any = node.declare_parameter(parameter.name, parameter.default, parameter.descriptor()).value
         except Exception as error:  # rclpy has four exception classes here, with nothing in common
             raise EscherNetError(
                 f"parameter '{parameter.name}' of node '{node.get_name()}' was refused: {error}. "

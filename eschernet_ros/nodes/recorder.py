@@ -6,10 +6,11 @@ from __future__ import annotations
 import queue
 import threading
 from collections import Counter
+from concurrent.futures import Future
 from pathlib import Path
 
+from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
-from rclpy.task import Future
 from std_srvs.srv import Trigger
 
 from eschernet_ros.datasets import FrameRecord, Franka16Writer
@@ -17,6 +18,7 @@ from eschernet_ros.errors import EscherNetError
 from eschernet_ros.msg import PosedView
 from eschernet_ros.nodes import messages, qos
 from eschernet_ros.nodes.diagnostics import ERROR, OK, Diagnostics, Report
+from eschernet_ros.nodes.futures import wait_for
 from eschernet_ros.nodes.parameters import Parameter, declare
 from eschernet_ros.nodes.run import run
 from eschernet_ros.nodes.topic_monitor import MonitoredSubscription
@@ -43,7 +45,7 @@ class RecorderNode(Node):
         self._thread = threading.Thread(target=self._write, name="recorder", daemon=True)
         self._thread.start()
         self._views = MonitoredSubscription(self, PosedView, p["posed_view_topic"], self._receive, qos.VIEWS)
-        self.create_service(Trigger, "~/flush", self._flush)
+        self.create_service(Trigger, "~/flush", self._flush, callback_group=ReentrantCallbackGroup())
         self._diagnostics = Diagnostics(self, self._report)
         for sentence in self._writer.report.sentences():
             self.get_logger().warning(sentence)
@@ -86,9 +88,9 @@ class RecorderNode(Node):
             self.get_logger().warning(f"view {message.id}: {loss.sentence()}")
 
     async def _flush(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        written: Future[None] = Future(executor=self.executor)
+        written: Future[None] = Future()
         self._queue.put(written)
-        await written
+        await wait_for(self, written)
         response.success = not self._failure and not self._counts["dropped: queue full"]
         response.message = (
             self._failure

@@ -13,6 +13,7 @@ from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Pose, PoseArray, PoseStamped
 from rclpy.action import ActionServer, CancelResponse
 from rclpy.action.server import ServerGoalHandle
+from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image
 from std_srvs.srv import Trigger
@@ -103,7 +104,14 @@ class SynthesisNode(Node):
         self._views = MonitoredSubscription(self, PosedView, p["posed_view_topic"], self._on_view, qos.VIEWS)
         self._targets = MonitoredSubscription(self, PoseStamped, "~/target_pose", self._on_target, qos.NEWEST)
         self.create_service(Trigger, "~/clear_references", self._clear)
-        self._action = ActionServer(self, Synthesize, "~/synthesize", self._execute, cancel_callback=self._cancel)
+        self._action = ActionServer(
+            self,
+            Synthesize,
+            "~/synthesize",
+            self._execute,
+            cancel_callback=self._cancel,
+            callback_group=ReentrantCallbackGroup(),
+        )
         self._diagnostics = Diagnostics(self, self._report)
 
     def close(self) -> None:
@@ -349,9 +357,10 @@ class _Progress:
         if self._first is None:
             self._first = now
         remaining = (now - self._first) / (step - 1) * (steps - step) if step > 1 else -1.0
-        self._goal.publish_feedback(
-            Synthesize.Feedback(step=step, steps=steps, progress=step / steps, remaining_seconds=remaining)
-        )
+        feedback: Any = Synthesize.Feedback(
+            step=step, steps=steps, progress=step / steps, remaining_seconds=remaining
+        )  # Any: rclpy annotates the wire type, and checks for this one
+        self._goal.publish_feedback(feedback)
 
 
 def main() -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Textured objects that this project generates itself: shapes, textures, families and the bench's catalogue."""
+"""Textured objects that this project generates itself: shapes, textures, families, the bench's catalogue."""
 
 from eschernet_ros.objects.assemble import Part, assemble
 from eschernet_ros.objects.catalogue import CATALOGUE, bench_object

@@ -44,9 +44,7 @@ def _place(images: Sequence[NDArray[np.uint8]]) -> tuple[NDArray[np.uint8], list
     atlas = np.zeros((height + -height % 8, width, 3), np.uint8)
     for image, (left, top) in zip(images, corner, strict=True):
         padded = np.pad(image, ((GUTTER, GUTTER), (GUTTER, GUTTER), (0, 0)), mode="edge")
-        atlas[
-            top - GUTTER : top - GUTTER + padded.shape[0], left - GUTTER : left - GUTTER + padded.shape[1]
-        ] = padded
+        atlas[top - GUTTER : top - GUTTER + padded.shape[0], left - GUTTER : left - GUTTER + padded.shape[1]] = padded
     return atlas, corner
 
 

@@ -27,7 +27,7 @@ def _start(seed: int, salt: int) -> tuple[np.random.Generator, tuple[tx.Colour, 
 
 
 def _curve(points: list[tuple[float, float]], samples: int) -> NDArray[np.float64]:
-    """A smooth curve [samples, 2] through control points (monotone between them, so that it never overshoots)."""
+    """A smooth curve [samples, 2] through control points that never overshoots them."""
     control = np.array(points, float)
     length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(control, axis=0), axis=1))])
     return np.maximum(PchipInterpolator(length, control)(np.linspace(0, length[-1], samples)), 0.0)
@@ -44,7 +44,7 @@ def _arc(centre: tuple[float, float, float], radii: tuple[float, float], low: fl
 def mug(seed: int) -> ObjectMesh:
     """A mug with a handle on its left (+y), a logo in front, a word behind and a pattern on the right."""
     rng, (body, first, second, accent, dark) = _start(seed, 1)
-    radius, height, wall = rng.uniform(0.037, 0.043), rng.uniform(0.086, 0.098), 0.004
+    radius, height, wall = rng.uniform(0.046, 0.050), rng.uniform(0.105, 0.113), 0.004
     flare = rng.uniform(-0.002, 0.003)
     foot = radius - 0.003
     width, rows = 1024, 352
@@ -70,16 +70,12 @@ def mug(seed: int) -> ObjectMesh:
         np.concatenate(
             [
                 [(radius + flare - 0.001, height), (radius + flare - wall, height - 0.001)],
-                _curve([(radius + flare - wall, height - 0.001), (radius - wall, 0.014), (0.0, 0.007)], 14)[
-                    1:
-                ],
+                _curve([(radius + flare - wall, height - 0.001), (radius - wall, 0.014), (0.0, 0.007)], 14)[1:],
             ]
         )
     )
     bottom = lathe([(0.0, 0.0), (foot, 0.0)], planar=True)
-    handle = tube(
-        _arc((0.0, radius - 0.003, height * 0.52), (0.027, height * 0.31), -95, 95), 0.0055, flatness=1.0
-    )
+    handle = tube(_arc((0.0, radius - 0.0028, height * 0.52), (0.033, height * 0.31), -90, 90), 0.0055)
     plain = tx.solid((16, 16), first)
     return assemble(
         "mug",
@@ -175,19 +171,27 @@ def teapot(seed: int) -> ObjectMesh:
     rng, (body, first, second, accent, dark) = _start(seed, 4)
     radius, height = rng.uniform(0.050, 0.055), rng.uniform(0.082, 0.092)
     belly = _curve(
-        [(0.0, 0.0), (0.030, 0.0), (radius * 0.86, 0.014), (radius, height * 0.45), (radius * 0.75, height * 0.85),
-         (0.030, height)],
+        [
+            (0.0, 0.0),
+            (0.030, 0.0),
+            (radius * 0.86, 0.014),
+            (radius, height * 0.45),
+            (radius * 0.75, height * 0.85),
+            (0.030, height),
+        ],
         40,
-    )  # fmt: skip
-    top = _curve(
-        [(0.032, height), (0.030, height + 0.006), (0.012, height + 0.013), (0.006, height + 0.016)], 12
     )
+    top = _curve([(0.032, height), (0.030, height + 0.006), (0.012, height + 0.013), (0.006, height + 0.016)], 12)
     knob = superquadric((0.018, 0.018, 0.016)).moved((0, 0, height + 0.022))
     lid = lathe(np.concatenate([[(0.030, height)], top, [(0.0, height + 0.016)]]))
     spout_path = _curve3(
-        [(0, radius * 0.72, height * 0.34), (0, radius * 1.25, height * 0.46), (0, radius * 1.55, height * 0.86),
-         (0, radius * 1.80, height * 1.02)]
-    )  # fmt: skip
+        [
+            (0, radius * 0.72, height * 0.34),
+            (0, radius * 1.25, height * 0.46),
+            (0, radius * 1.55, height * 0.86),
+            (0, radius * 1.80, height * 1.02),
+        ]
+    )
     spout = tube(spout_path, np.linspace(0.0155, 0.0065, len(spout_path)))
     handle = tube(
         _arc((0.0, -radius * 0.80, height * 0.54), (radius * 0.78, height * 0.36), 255, 105),
@@ -238,9 +242,7 @@ def bowl(seed: int) -> ObjectMesh:
     rng, (body, first, second, accent, dark) = _start(seed, 5)
     radius, height, wall = rng.uniform(0.072, 0.08), rng.uniform(0.06, 0.07), 0.004
     foot = radius * 0.48
-    side = _curve(
-        [(foot, 0.006), (radius * 0.74, height * 0.34), (radius * 0.93, height * 0.68), (radius, height)], 18
-    )
+    side = _curve([(foot, 0.006), (radius * 0.74, height * 0.34), (radius * 0.93, height * 0.68), (radius, height)], 18)
     lip = [(radius, height), (radius - wall / 2, height + 0.0015), (radius - wall, height)]
     hollow = _curve(
         [
@@ -358,9 +360,7 @@ def toy_house(seed: int) -> ObjectMesh:
         thick = 0.006
         outward = np.array([-slope[1], slope[0]])
         foot = np.array([wide / 2, eaves]) + slope * over
-        cross = np.array(
-            [foot, foot + outward * thick, np.array([0.0, ridge]) + [0, thick / outward[1]], [0, ridge]]
-        )
+        cross = np.array([foot, foot + outward * thick, [0, ridge + thick / outward[1]], [0, ridge]])
         cross = cross * [sign, 1]
         plank = prism(cross if sign > 0 else cross[::-1], deep + 2 * over)
         parts += [Part(surface, image if side == "side1" else edge) for side, surface in plank.items()]
@@ -442,7 +442,7 @@ def toy_truck(seed: int) -> ObjectMesh:
 
 def duck(seed: int) -> ObjectMesh:
     """A toy duck of rounded solids that looks towards +x, with wings of two patterns and a scarf."""
-    rng, (body, first, second, accent, dark) = _start(seed, 8)
+    rng, (body, first, second, accent, _) = _start(seed, 8)
     long, wide, high = rng.uniform(0.115, 0.125), rng.uniform(0.078, 0.086), rng.uniform(0.062, 0.068)
     head = rng.uniform(0.054, 0.060)
     coat = tx.noise((768, 300), (body, tx.shade(body, 0.93)), seed, 0.15)

@@ -56,8 +56,7 @@ class ObjectMesh:
             raise EscherNetError(f"object '{self.name}': uv must be [{count}, 2] within [0, 1]")
         if self.texture.ndim != 3 or self.texture.shape[2] != 3 or self.texture.dtype != np.uint8:
             raise EscherNetError(
-                f"object '{self.name}': texture must be uint8 [H, W, 3], got {self.texture.dtype} "
-                f"{self.texture.shape}"
+                f"object '{self.name}': texture must be uint8 [H, W, 3], got {self.texture.dtype} {self.texture.shape}"
             )
         centre = (self.vertices.min(axis=0) + self.vertices.max(axis=0)) / 2
         if np.abs(centre).max() > 1e-9:
@@ -86,8 +85,13 @@ class ObjectMesh:
     def normals(self) -> NDArray[np.float64]:
         """[V, 3] unit shading normals: smooth over seams, hard at edges (see ``SMOOTH_BELOW``)."""
         own = np.zeros_like(self.vertices)
-        for corner in range(3):
-            np.add.at(own, self.faces[:, corner], self.face_normals)
+        flat = self.face_normals / np.linalg.norm(self.face_normals, axis=1, keepdims=True)
+        for corner in range(3):  # each face counts by its angle at the vertex, however it was cut in triangles
+            here, ahead, behind = (self.vertices[self.faces[:, (corner + i) % 3]] for i in range(3))
+            one, two = ahead - here, behind - here
+            cosine = np.einsum("ij,ij->i", one, two) / (np.linalg.norm(one, axis=1) * np.linalg.norm(two, axis=1))
+            angle = np.arccos(np.clip(cosine, -1.0, 1.0))
+            np.add.at(own, self.faces[:, corner], angle[:, None] * flat)
         own /= np.maximum(np.linalg.norm(own, axis=1, keepdims=True), 1e-300)
         merged = own.copy()
         point = self._point_index
@@ -102,9 +106,7 @@ class ObjectMesh:
     @cached_property
     def _point_index(self) -> NDArray[np.intp]:
         """[V] index of the distinct point (to 1 nm) that each vertex lies on."""
-        return np.unique(np.round(self.vertices * 1e9).astype(np.int64), axis=0, return_inverse=True)[
-            1
-        ].ravel()
+        return np.unique(np.round(self.vertices * 1e9).astype(np.int64), axis=0, return_inverse=True)[1].ravel()
 
     def is_closed(self) -> bool:
         """Whether every edge is shared by as many faces one way as the other: no holes, one orientation."""

@@ -39,7 +39,9 @@ def _grid(points: NDArray[np.float64], u: NDArray[np.float64], v: NDArray[np.flo
     corner = vertices[faces]
     area = np.linalg.norm(np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0]), axis=1)
     uu, vv = np.broadcast_arrays(u[None, :], v[:, None])
-    return Surface(vertices, faces[area > 1e-14], np.stack([uu.ravel(), vv.ravel()], -1))
+    uv = np.stack([uu.ravel(), vv.ravel()], -1)
+    used, renumbered = np.unique(faces[area > 1e-14], return_inverse=True)
+    return Surface(vertices[used], renumbered.reshape(-1, 3).astype(np.int32), uv[used])
 
 
 def lathe(profile: ArrayLike, segments: int = 72, planar: bool = False) -> Surface:
@@ -70,9 +72,7 @@ def lathe(profile: ArrayLike, segments: int = 72, planar: bool = False) -> Surfa
     return Surface(surface.vertices, surface.faces, np.clip(uv, 0, 1))
 
 
-def quad(
-    lower_left: ArrayLike, lower_right: ArrayLike, upper_right: ArrayLike, upper_left: ArrayLike
-) -> Surface:
+def quad(lower_left: ArrayLike, lower_right: ArrayLike, upper_right: ArrayLike, upper_left: ArrayLike) -> Surface:
     """A flat four-cornered face; the corners are named as seen from outside."""
     corners = np.array([lower_left, lower_right, upper_right, upper_left], float)
     return Surface(
@@ -130,9 +130,7 @@ def prism(outline: ArrayLike, depth: float) -> dict[str, Surface]:
     return parts
 
 
-def superquadric(
-    size: ArrayLike, vertical: float = 1.0, horizontal: float = 1.0, segments: int = 48
-) -> Surface:
+def superquadric(size: ArrayLike, vertical: float = 1.0, horizontal: float = 1.0, segments: int = 48) -> Surface:
     """A closed superellipsoid (Barr 1981): exponent 1 is an ellipsoid, towards 0 a box, 2 an octahedron.
 
     Args:
@@ -188,8 +186,7 @@ def tube(path: ArrayLike, radius: ArrayLike, flatness: float = 1.0, segments: in
     turn = np.arange(segments + 1)
     angle = 2 * np.pi * (turn % segments) / segments
     ring = (
-        np.cos(angle)[None, :, None] * first[:, None, :]
-        + flatness * np.sin(angle)[None, :, None] * second[:, None, :]
+        np.cos(angle)[None, :, None] * first[:, None, :] + flatness * np.sin(angle)[None, :, None] * second[:, None, :]
     )
     rings = points[:, None, :] + radii[:, None, None] * ring
     rings = np.concatenate([np.broadcast_to(points[0], rings[:1].shape), rings[:1], rings])

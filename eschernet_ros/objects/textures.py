@@ -73,9 +73,7 @@ def noise(
     fx = np.fft.rfftfreq(width)[None, :] * width
     fy = np.fft.fftfreq(height)[:, None] * width
     frequency = np.hypot(fx, fy) * scale
-    spectrum = np.fft.rfft2(rng.standard_normal((height, width))) / (1.0 + frequency**2) ** (
-        roughness / 2 + 0.5
-    )
+    spectrum = np.fft.rfft2(rng.standard_normal((height, width))) / (1.0 + frequency**2) ** (roughness / 2 + 0.5)
     spectrum[0, 0] = 0
     field = np.fft.irfft2(spectrum, s=(height, width))
     rank = np.searchsorted(np.sort(field.ravel()), field.ravel()) / field.size
@@ -86,7 +84,7 @@ def noise(
 
 
 def dots(size: tuple[int, int], ground: Colour, colours: Sequence[Colour], count: int, seed: int) -> Image:
-    """Round dots of differing size scattered without overlap; they continue across the left and right edge."""
+    """Round dots of differing size without overlap; they continue across the left and right edge."""
     width, height = size
     rng = np.random.default_rng(seed)
     image = solid(size, ground)
@@ -94,9 +92,7 @@ def dots(size: tuple[int, int], ground: Colour, colours: Sequence[Colour], count
     for _ in range(count * 20):
         x, y = rng.uniform(0, width), rng.uniform(0, height)
         radius = rng.uniform(0.035, 0.09) * min(width, height)
-        clash = any(
-            np.hypot(min(abs(x - a), width - abs(x - a)), y - b) < 1.25 * (radius + r) for a, b, r in placed
-        )
+        clash = any(np.hypot(min(abs(x - a), width - abs(x - a)), y - b) < 1.25 * (radius + r) for a, b, r in placed)
         if clash:
             continue
         colour = colours[len(placed) % len(colours)]

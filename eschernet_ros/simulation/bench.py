@@ -22,6 +22,7 @@ from eschernet_ros.geometry import (
 )
 from eschernet_ros.kinematics import (
     FLANGE_FROM_HAND_EE,
+    JOINTS,
     forward_kinematics,
     joint_vector,
     solve_flange_pose,
@@ -35,8 +36,12 @@ from eschernet_ros.simulation.scene import build_model
 from eschernet_ros.simulation.trajectory import JointTrajectory
 from eschernet_ros.simulation.viewpoints import Viewpoint, short_tour
 
-HOME = (0.0, -0.6, 0.0, -2.5, 0.0, 1.9, np.pi / 4)
-"""Joint angles (radians) at rest: the hand above the table, clear of every bench object."""
+HOME = (0.0, 0.0, 0.0, -1.55, 0.0, 1.56, np.pi / 4)
+"""Joint angles (radians) at rest: the camera looks down at the object from behind it."""
+
+SHOULDER = (0.0, 0.0, 0.333)
+REACH = 0.855
+"""Metres from the shoulder to the flange at most, as published."""
 
 AZIMUTH_STEP_DEG = 20
 ELEVATIONS_DEG = (12.0, 28.0, 44.0, 60.0)
@@ -61,6 +66,16 @@ class RenderedFrame:
     colour: NDArray[np.uint8]
     depth: NDArray[np.float32]
     mask: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class _Search:
+    """Outcome of an inverse kinematics search: joint angles, or what stood in the way."""
+
+    q: NDArray[np.float64] | None
+    collisions: set[str]
+    position_error: float
+    rotation_error: float
 
 
 class SimulatedBench:
@@ -131,43 +146,52 @@ class SimulatedBench:
                 reachable in collision (with what collides).
         """
         seed = self.home if seed_q is None else joint_vector(seed_q)
+        found = self._search(base_from_camera_optical, seed)
+        if found.q is not None:
+            return found.q
+        if found.collisions:
+            raise UnreachableError(
+                "every joint solution found for this camera pose collides: "
+                f"{', '.join(sorted(found.collisions))}; choose another viewpoint"
+            )
+        raise UnreachableError(self._why_not(base_from_camera_optical, found))
+
+    def _search(self, base_from_camera_optical: SE3, seed: NDArray[np.float64]) -> _Search:
+        """One attempt from the seed, then many from all over, taken in the order of their distance to it."""
         target = base_from_camera_optical @ self._flange_from_camera.inverse()
         limits = self.config.limits
         first = solve_flange_pose(target, seed, limits)
         if first.converged[0] and self._checker.is_free(first.q[0]):
-            return first.q[0]
-        lower, upper = limits.arrays(0.02)
-        seeds = np.random.default_rng(0).uniform(lower, upper, (40, 7))
-        seeds[:12] = np.clip(seed + 0.6 * np.random.default_rng(1).standard_normal((12, 7)), lower, upper)
-        found = solve_flange_pose(target, np.vstack([self.home, seeds]), limits)
+            return _Search(first.q[0], set(), 0.0, 0.0)
+        lower, upper = limits.arrays()
+        rng = np.random.default_rng(0)
+        near = seed + 0.6 * rng.standard_normal((12, JOINTS))
+        seeds = np.vstack([self.home, near, rng.uniform(lower, upper, (28, JOINTS))])
+        found = solve_flange_pose(target, seeds, limits, iterations=60)
         solutions = found.q[found.converged]
         collisions: set[str] = set()
         for q in solutions[np.argsort(np.abs(solutions - seed).max(axis=1), kind="stable")]:
             touching = self._checker.contacts(q)
             if not touching:
-                return q
+                return _Search(q, set(), 0.0, 0.0)
             collisions.update(touching)
-        if collisions:
-            raise UnreachableError(
-                f"every one of the {len(solutions)} solutions found for this camera pose collides: "
-                f"{', '.join(sorted(collisions))}"
-            )
-        raise UnreachableError(self._why_not(target, found.position_error, found.rotation_error))
+        best = int(np.argmin(found.position_error + 0.3 * found.rotation_error))
+        return _Search(None, collisions, found.position_error[best], found.rotation_error[best])
 
-    def _why_not(self, target: SE3, position_error: NDArray, rotation_error: NDArray) -> str:
-        best = int(np.argmin(position_error + 0.3 * rotation_error))
-        residual = f"{position_error[best] * 1e3:.1f} mm and {np.degrees(rotation_error[best]):.1f} deg"
-        free = self.config.limits.unlimited()
-        seeds = np.random.default_rng(2).uniform(-np.pi, np.pi, (24, 7))
-        if solve_flange_pose(target, seeds, free).converged.any():
+    def _why_not(self, base_from_camera_optical: SE3, found: _Search) -> str:
+        target = base_from_camera_optical @ self._flange_from_camera.inverse()
+        limits = self.config.limits
+        residual = f"{found.position_error * 1e3:.1f} mm and {np.degrees(found.rotation_error):.1f} deg"
+        seeds = np.random.default_rng(0).uniform(-np.pi, np.pi, (24, JOINTS))
+        if solve_flange_pose(target, seeds, limits.unlimited()).converged.any():
             return (
-                f"the joint limits of the {self.config.limits.robot} keep the camera {residual} from this pose; "
-                "choose another azimuth or roll"
+                f"the joint limits of the {limits.robot} keep the camera {residual} away from this pose; "
+                "choose another viewpoint"
             )
-        distance = float(np.linalg.norm(target.translation - [0.0, 0.0, 0.333]))
+        distance = float(np.linalg.norm(target.translation - SHOULDER))
         return (
-            f"the pose is out of reach: the nearest the camera gets is {residual} away, and the flange would "
-            f"be {distance:.2f} m from the shoulder (reach 0.855 m)"
+            f"the pose is out of reach: the camera gets no nearer than {residual}; the flange would be "
+            f"{distance:.2f} m from the shoulder, and the arm reaches {REACH} m; come closer to the base"
         )
 
     # Collisions and paths -------------------------------------------------------------------------------
@@ -267,11 +291,10 @@ class SimulatedBench:
                 pose = self.look_at_object(azimuth, elevation, distance)
                 if not self.sees_whole_object(pose):
                     continue
-                try:
-                    seed = self.inverse_kinematics(pose, seed)
-                except UnreachableError:
-                    continue
-                found.append(Viewpoint(float(azimuth), float(elevation), distance, pose, seed))
+                q = self._search(pose, seed).q
+                if q is not None:
+                    found.append(Viewpoint(float(azimuth), float(elevation), distance, pose, q))
+                    seed = q
         if count is not None:
             if len(found) < count:
                 raise EscherNetError(
@@ -345,9 +368,7 @@ class SimulatedBench:
     def _depth_and_mask(self, q: ArrayLike, depth: bool, mask: bool) -> Any:
         renderer = self._posed(q)
         geom = int(self._model.geom("object").id)
-        return renderer.depth_and_mask(
-            self._render_data, self._camera_id("wrist"), self._size, geom, depth, mask
-        )
+        return renderer.depth_and_mask(self._render_data, self._camera_id("wrist"), self._size, geom, depth, mask)
 
     def close(self) -> None:
         """Free the OpenGL context, in the thread that rendered. Kinematics keep working."""

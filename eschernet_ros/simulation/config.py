@@ -57,8 +57,8 @@ class BenchConfig:
     def __post_init__(self) -> None:
         if self.camera.distortion:
             raise EscherNetError(
-                f"the bench renders a camera without distortion, but got coefficients {self.camera.distortion}; "
-                "leave them out"
+                f"the bench renders a camera without distortion, not {self.camera.distortion}; "
+                "leave the coefficients out"
             )
         if self.turntable_height <= 0 or self.turntable_radius <= 0 or self.clearance < 0:
             raise EscherNetError(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
+import importlib
 import os
 import sys
 import threading
@@ -42,9 +43,7 @@ def _egl_works() -> bool:
     query_devices = ctypes.CFUNCTYPE(
         ctypes.c_uint, ctypes.c_int, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(ctypes.c_int)
     )(query)
-    get_display = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_uint, ctypes.c_void_p, ctypes.c_void_p)(
-        display_of
-    )
+    get_display = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_uint, ctypes.c_void_p, ctypes.c_void_p)(display_of)
     egl.eglInitialize.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]
     devices = (ctypes.c_void_p * 16)()
     found = ctypes.c_int(0)
@@ -110,6 +109,14 @@ def load_mujoco(graphics: bool = True) -> ModuleType:
         ) from error
 
 
+def _context_class(mujoco: ModuleType) -> Any:
+    """The OpenGL context of the chosen backend, also when mujoco was imported before the choice was made."""
+    backend = choose_backend()
+    if backend in ("egl", "osmesa"):
+        return importlib.import_module(f"mujoco.{backend}").GLContext
+    return mujoco.GLContext
+
+
 class OffscreenRenderer:
     """Draws one MuJoCo model off screen, in the thread that made it and no other.
 
@@ -126,27 +133,24 @@ class OffscreenRenderer:
         self._context: Any = None
         size = model.vis.global_.offwidth, model.vis.global_.offheight
         try:
-            self._gl = mj.GLContext(*size)
+            self._gl = _context_class(mj)(*size)
             self._gl.make_current()
             self._context = mj.MjrContext(model, mj.mjtFontScale.mjFONTSCALE_100.value)
         except Exception as error:
             self.close()
             raise GraphicsError(
-                f"no OpenGL context with MUJOCO_GL={os.environ.get('MUJOCO_GL', '')!r} ({error}); {PACKAGES}. "
-                "When mujoco was imported before the bench, set MUJOCO_GL=egl or osmesa in the environment"
+                f"no OpenGL context with MUJOCO_GL={os.environ.get('MUJOCO_GL', '')!r} ({error}); {PACKAGES}"
             ) from error
         mj.mjr_setBuffer(mj.mjtFramebuffer.mjFB_OFFSCREEN.value, self._context)
         self._context.readDepthMap = mj.mjtDepthMap.mjDEPTH_ZEROFAR
         self._scene = mj.MjvScene(model=model, maxgeom=256)
         self._option = mj.MjvOption()
 
-    def _draw(
-        self, data: Any, camera: int, size: tuple[int, int], identify: bool, shadows: bool = False
-    ) -> Any:
+    def _draw(self, data: Any, camera: int, size: tuple[int, int], identify: bool, shadows: bool = False) -> Any:
         if threading.get_ident() != self._thread:
             raise GraphicsError(
-                "an OpenGL context belongs to the thread that first rendered; render from that thread only, or "
-                "give every thread its own SimulatedBench"
+                "an OpenGL context belongs to the thread that first rendered; render from that thread only, "
+                "or give every thread its own SimulatedBench"
             )
         if self._context is None:
             raise GraphicsError("this renderer is closed")
@@ -155,21 +159,17 @@ class OffscreenRenderer:
         view = mj.MjvCamera()
         view.type = mj.mjtCamera.mjCAMERA_FIXED
         view.fixedcamid = camera
-        mj.mjv_updateScene(
-            self._model, data, self._option, None, view, mj.mjtCatBit.mjCAT_ALL.value, self._scene
-        )
+        mj.mjv_updateScene(self._model, data, self._option, None, view, mj.mjtCatBit.mjCAT_ALL.value, self._scene)
         self._scene.flags[mj.mjtRndFlag.mjRND_SEGMENT] = identify
         self._scene.flags[mj.mjtRndFlag.mjRND_IDCOLOR] = identify
-        self._scene.flags[mj.mjtRndFlag.mjRND_SHADOW] = shadows
+        self._scene.flags[mj.mjtRndFlag.mjRND_SHADOW] = False
         rectangle = mj.MjrRect(0, 0, *size)
         mj.mjr_render(rectangle, self._scene, self._context)
         return rectangle
 
-    def colour(
-        self, data: Any, camera: int, size: tuple[int, int], shadows: bool = False
-    ) -> NDArray[np.uint8]:
+    def colour(self, data: Any, camera: int, size: tuple[int, int], shadows: bool = False) -> NDArray[np.uint8]:
         """RGB [H, W, 3] uint8 from a fixed camera; ``size`` is (width, height)."""
-        rectangle = self._draw(data, camera, size, identify=False, shadows=shadows)
+        rectangle = self._draw(data, camera, size, identify=False)
         pixels = np.empty((size[1], size[0], 3), np.uint8)
         self._mj.mjr_readPixels(pixels, None, rectangle, self._context)
         return np.ascontiguousarray(pixels[::-1])

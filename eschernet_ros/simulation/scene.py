@@ -86,7 +86,7 @@ def _png(image: NDArray[np.uint8]) -> bytes:
 
 def _camera(config: BenchConfig) -> str:
     camera = config.camera
-    # A pixel is a centre here and MuJoCo's principal point counts from the image's centre, towards left and up.
+    # MuJoCo's principal point counts from the image's centre, towards the left and up.
     principal = ((camera.width - 1) / 2 - camera.cx, (camera.height - 1) / 2 - camera.cy)
     return (
         f'<camera name="wrist" xyaxes="{GL_CAMERA_FROM_OPTICAL}" resolution="{camera.width} {camera.height}" '
@@ -121,7 +121,8 @@ def _arm(config: BenchConfig) -> str:
         half = DH_ALPHA[i] / 2
         shapes = "".join(f"<geom {shape}/>" for shape in LINK_SHAPES[i + 1])
         opened += (
-            f'<body name="link{i + 1}" pos="{_numbers(position)}" quat="{np.cos(half):.12g} {np.sin(half):.12g} 0 0">'
+            f'<body name="link{i + 1}" pos="{_numbers(position)}" '
+            f'quat="{np.cos(half):.12g} {np.sin(half):.12g} 0 0">'
             f'<joint name="joint{i + 1}" axis="0 0 1"/>{shapes}'
         )
         closed += "</body>"
@@ -138,7 +139,7 @@ def _mesh(mesh: ObjectMesh) -> str:
 
 
 def build_model(config: BenchConfig, mesh: ObjectMesh, base_from_object: SE3) -> Any:
-    """The bench as a ``mujoco.MjModel``: seven hinge joints, cameras ``wrist`` and ``overview``, geom ``object``.
+    """The bench as a ``mujoco.MjModel``: seven hinges, cameras ``wrist`` and ``overview``, geom ``object``.
 
     Geoms of group 3 are not drawn: the object's box stands in for it in collision checks.
     """
@@ -150,16 +151,20 @@ def build_model(config: BenchConfig, mesh: ObjectMesh, base_from_object: SE3) ->
     xml = f"""
 <mujoco model="bench">
   <compiler angle="radian" autolimits="true"/>
-  <default><geom margin="{config.clearance}"/></default>
+  <default>
+    <geom margin="{config.clearance}"/>
+    <light type="directional" castshadow="false" specular="0 0 0"/>
+  </default>
   <statistic extent="1" center="0.3 0 0.3"/>
   <visual>
     <global offwidth="{buffer[0]}" offheight="{buffer[1]}"/>
-    <quality offsamples="0" shadowsize="2048"/>
+    <quality offsamples="0" shadowsize="0"/>
     <map znear="0.02" zfar="20"/>
     <headlight ambient="0.42 0.42 0.42" diffuse="0.22 0.22 0.22" specular="0 0 0"/>
   </visual>
   <asset>
-    <texture name="sky" type="skybox" builtin="gradient" rgb1="0.93 0.94 0.95" rgb2="0.80 0.81 0.82" width="64" height="384"/>
+    <texture name="sky" type="skybox" builtin="gradient" width="64" height="384"
+      rgb1="0.93 0.94 0.95" rgb2="0.80 0.81 0.82"/>
     <texture name="object" type="2d" file="object.png"/>
     <texture name="table" type="2d" file="table.png"/>
     <material name="object" texture="object" specular="0.15" shininess="0.3"/>
@@ -173,9 +178,9 @@ def build_model(config: BenchConfig, mesh: ObjectMesh, base_from_object: SE3) ->
     {_mesh(mesh)}
   </asset>
   <worldbody>
-    <light directional="true" pos="0.5 1 3" dir="-0.35 -0.55 -0.75" diffuse="0.36 0.35 0.33" specular="0.2 0.2 0.2" castshadow="true"/>
-    <light directional="true" pos="-1 -1 3" dir="0.55 0.5 -0.65" diffuse="0.24 0.24 0.26" specular="0 0 0" castshadow="false"/>
-    <light directional="true" pos="2 0 1" dir="-0.8 0.2 -0.35" diffuse="0.18 0.18 0.18" specular="0 0 0" castshadow="false"/>
+    <light pos="0.5 1 3" dir="-0.35 -0.55 -0.75" diffuse="0.36 0.35 0.33" specular="0.2 0.2 0.2"/>
+    <light pos="-1 -1 3" dir="0.55 0.5 -0.65" diffuse="0.24 0.24 0.26"/>
+    <light pos="2 0 1" dir="-0.8 0.2 -0.35" diffuse="0.18 0.18 0.18"/>
     <camera name="overview" pos="1.36 -1.12 0.86" xyaxes="0.68 0.733 0 -0.256 0.237 0.937" fovy="42"/>
     <body name="floor"><geom type="plane" size="6 6 0.1" pos="0 0 -0.75" material="floor"/></body>
     <body name="table">
@@ -186,7 +191,8 @@ def build_model(config: BenchConfig, mesh: ObjectMesh, base_from_object: SE3) ->
       <geom type="box" size="0.03 0.03 0.355" pos="-0.18 -0.48 -0.395" material="trim"/>
     </body>
     <body name="turntable" pos="{x} {y} 0">
-      <geom type="cylinder" size="{config.turntable_radius} 0.008" pos="0 0 {config.turntable_height - 0.008}" material="disc"/>
+      <geom type="cylinder" size="{config.turntable_radius} 0.008"
+        pos="0 0 {config.turntable_height - 0.008}" material="disc"/>
       <geom type="cylinder" size="{config.turntable_radius * 0.45} {config.turntable_height / 2 - 0.004}"
         pos="0 0 {config.turntable_height / 2 - 0.004}" material="trim"/>
     </body>

@@ -65,9 +65,7 @@ class JointTrajectory:
         moves = moves[keep[1:]]
         speed = np.minimum(np.array(limits.velocity), max_speed)
         by_speed = PEAK_VELOCITY * (moves / speed).max(axis=1, initial=0.0)
-        by_acceleration = np.sqrt(
-            PEAK_ACCELERATION * (moves / np.array(limits.acceleration)).max(axis=1, initial=0.0)
-        )
+        by_acceleration = np.sqrt(PEAK_ACCELERATION * (moves / np.array(limits.acceleration)).max(axis=1, initial=0.0))
         return cls(points[keep], np.maximum(by_speed, by_acceleration))
 
     @property
@@ -91,6 +89,8 @@ class JointTrajectory:
         if not self._ends:
             return self._points[0].copy()
         index, s = self._segment(t)
+        if s == 1.0:
+            return self._points[index + 1].copy()
         blend = s * s * s * (10.0 + s * (6.0 * s - 15.0))
         return self._points[index] + blend * (self._points[index + 1] - self._points[index])
 

@@ -71,13 +71,9 @@ class SynthesisRequest:
         object.__setattr__(self, "target_poses", _matrices(self.target_poses, "target_poses"))
         images = self.reference_images
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] != 3:
-            raise EscherNetError(
-                f"Reference images must be uint8 [N,H,W,3], not {images.dtype} {list(images.shape)}."
-            )
+            raise EscherNetError(f"Reference images must be uint8 [N,H,W,3], not {images.dtype} {list(images.shape)}.")
         if len(images) != len(self.reference_poses):
-            raise EscherNetError(
-                f"{len(images)} reference images came with {len(self.reference_poses)} poses."
-            )
+            raise EscherNetError(f"{len(images)} reference images came with {len(self.reference_poses)} poses.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +118,5 @@ def _matrices(poses: NDArray[np.float64] | Sequence[SE3], name: str) -> NDArray[
         poses = stack_matrices(poses)
     matrices = np.asarray(poses, dtype=np.float64)
     if matrices.ndim != 3 or matrices.shape[1:] != (4, 4) or len(matrices) == 0:
-        raise EscherNetError(
-            f"{name} must be at least one world-to-camera matrix [N,4,4], not {list(matrices.shape)}."
-        )
+        raise EscherNetError(f"{name} must be at least one world-to-camera matrix [N,4,4], not {list(matrices.shape)}.")
     return matrices

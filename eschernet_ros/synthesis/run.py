@@ -55,6 +55,4 @@ def synthesize(
     end = time.perf_counter()
     timer.add("decode", end - last)
     timer.add("total", end - start)
-    return SynthesisResult(
-        images=images, timings=timer.times(), notice=pipeline.notice, warnings=tuple(warnings)
-    )
+    return SynthesisResult(images=images, timings=timer.times(), notice=pipeline.notice, warnings=tuple(warnings))

@@ -241,9 +241,7 @@ class SynthesisWorker:
                 self._changed.wait()
             if self._closed:
                 return None
-            latest_first = self._latest is not None and (
-                not self._queue or self._latest[0] < self._queue[0][0]
-            )
+            latest_first = self._latest is not None and (not self._queue or self._latest[0] < self._queue[0][0])
             if latest_first:
                 assert self._latest is not None
                 job = self._latest[1]

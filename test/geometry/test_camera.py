@@ -110,6 +110,6 @@ def test_from_matrix_takes_camera_info_as_it_comes() -> None:
         (lambda: PLAIN.rays(np.zeros(3)), r"pixels must have shape \[..., 2\]"),
     ],
 )
-def test_cameras_that_are_none_are_refused(make, sentence: str) -> None:  # type: ignore[no-untyped-def]
+def test_cameras_that_are_none_are_refused(make, sentence: str) -> None:
     with pytest.raises(EscherNetError, match=sentence):
         make()

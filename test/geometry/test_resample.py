@@ -31,12 +31,19 @@ def _centre_of_darkness(image: np.ndarray, camera: PinholeCamera) -> np.ndarray:
     return (camera.pixel_grid() * weight[..., None]).sum(axis=(0, 1)) / weight.sum()
 
 
+def _assert_mask_and_shade_agree(mask: np.ndarray, shade: np.ndarray) -> None:
+    """Of a black object on white: the mask is what is at least half black (128 may be either by rounding)."""
+    assert mask.any()
+    assert shade[mask].max() <= 128
+    assert shade[~mask].min() >= 128
+
+
 @properties
 @given(st.sampled_from([SOURCE, DISTORTED]), st.floats(-0.25, 0.25), st.floats(-0.25, 0.25))
 def test_points_land_where_the_target_projects_them(camera: PinholeCamera, x: float, y: float) -> None:
     target, ray = model_camera(), np.array([x, y, 1.0])
     image = resample(_blob(camera, ray), camera, target).image
-    np.testing.assert_allclose(_centre_of_darkness(image, target), target.project(ray), atol=0.1)
+    np.testing.assert_allclose(_centre_of_darkness(image, target), target.project(ray), atol=0.02)
 
 
 @properties
@@ -46,7 +53,7 @@ def test_points_land_where_a_turned_target_projects_them(x: float, y: float, rol
     source_from_target = Rotation.from_rotvec([y, -x, 0.0]) * Rotation.from_rotvec([0.0, 0.0, roll])
     image = resample(_blob(DISTORTED, ray), DISTORTED, target, source_from_target=source_from_target).image
     expected = target.project(source_from_target.inv().apply(ray))
-    np.testing.assert_allclose(_centre_of_darkness(image, target), expected, atol=0.1)
+    np.testing.assert_allclose(_centre_of_darkness(image, target), expected, atol=0.02)
 
 
 def test_the_same_camera_returns_the_same_image() -> None:
@@ -73,7 +80,7 @@ def test_what_the_source_does_not_cover_is_exactly_white_and_counted() -> None:
     assert (resampled.image[first + 1 : 256 - first - 1] == 0).all()
     np.testing.assert_array_equal(resampled.image, resampled.image[::-1])
     assert resampled.coverage == pytest.approx(480 / (607 * 256 / 280), abs=0.005)
-    np.testing.assert_array_equal(resampled.mask, resampled.image[..., 0] < 128)
+    _assert_mask_and_shade_agree(resampled.mask, resampled.image[..., 0])
 
 
 def test_white_sources_stay_white_and_colours_stay_flat() -> None:
@@ -84,15 +91,14 @@ def test_white_sources_stay_white_and_colours_stay_flat() -> None:
 
 
 def test_background_does_not_bleed_into_the_object() -> None:
-    """A red disc before a blue background: the edge blends red with white, no blue is left."""
+    """A red disc before a blue background: the edge blends red with white, no blue is left, the area stays."""
     grid = SOURCE.pixel_grid()
     mask = np.linalg.norm(grid - (320, 240), axis=-1) < 101.3
     image = np.where(mask[..., None], (255, 0, 0), (0, 0, 255)).astype(np.uint8)
     resampled = resample(image, SOURCE, model_camera(), mask)
     assert (resampled.image[..., 0] == 255).all()  # red and white both have full red
     np.testing.assert_array_equal(resampled.image[..., 1], resampled.image[..., 2])
-    # the mask is the half-covered pixels, and keeps the area
-    np.testing.assert_array_equal(resampled.mask, resampled.image[..., 1] < 127.6)
+    _assert_mask_and_shade_agree(resampled.mask, resampled.image[..., 1])
     scale = (280.0 / 607.0) ** 2
     assert resampled.mask.sum() == pytest.approx(mask.sum() * scale, rel=0.01)
 
@@ -102,7 +108,7 @@ def test_background_does_not_bleed_into_the_object() -> None:
 def test_mask_and_image_agree(x: float, y: float, radius: float) -> None:
     mask = np.linalg.norm(SOURCE.pixel_grid() - (x, y), axis=-1) < radius
     resampled = resample(np.zeros((480, 640, 3), np.uint8), SOURCE, model_camera(), mask)
-    np.testing.assert_array_equal(resampled.mask, resampled.image[..., 0] <= 127)
+    _assert_mask_and_shade_agree(resampled.mask, resampled.image[..., 0])
 
 
 def test_fine_stripes_turn_grey_instead_of_aliasing() -> None:
@@ -111,7 +117,7 @@ def test_fine_stripes_turn_grey_instead_of_aliasing() -> None:
     image[:, ::2] = 255
     inner = resample(image, SOURCE, model_camera()).image[60:196, :, 0].astype(float)
     assert inner.mean() == pytest.approx(127.5, abs=1.5)
-    assert inner.std() < 25.0  # point sampling leaves above 80
+    assert inner.std() < 15.0  # point sampling leaves above 70
 
 
 def test_a_strongly_distorting_lens_does_not_fold_back_into_the_image() -> None:

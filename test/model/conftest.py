@@ -18,6 +18,15 @@ from eschernet_ros.geometry import look_at_origin
 from eschernet_ros.model import EscherNetPipeline, bundled, save_checkpoint
 
 
+@pytest.fixture(scope="package", autouse=True)
+def one_thread():
+    """Networks this small are fastest on one thread, and do not wait for a busy machine's others."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="session")
 def golden_folder(tmp_path_factory):
     """Function: ``cape`` -> checkpoint folder with the golden weights, written once."""

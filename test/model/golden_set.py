@@ -210,7 +210,7 @@ def _unet(pipe, golden):
             }
             hooks = [
                 module.register_forward_hook(
-                    lambda _module, _args, out, name=name: activations.update(
+                    lambda _module, _args, out, name=name, to=activations: to.update(
                         {name: out[0] if isinstance(out, tuple) else out}
                     )
                 )

@@ -50,9 +50,7 @@ def test_6dof_same_camera_gives_the_plain_scores(pose):
 @given(vectors, vectors, vectors)
 def test_4dof_scores_depend_on_differences(target, reference, shift):
     moved = [np.add(vector, shift) for vector in (target, reference)]
-    torch.testing.assert_close(
-        scores("4dof", target, reference), scores("4dof", *moved), rtol=1e-9, atol=1e-9
-    )
+    torch.testing.assert_close(scores("4dof", target, reference), scores("4dof", *moved), rtol=1e-9, atol=1e-9)
 
 
 @settings(deadline=None, max_examples=30)
@@ -74,7 +72,9 @@ def test_every_camera_meets_its_own_tokens(cape):
     pose = torch.eye(4)[None].repeat(2, 1, 1) if cape == "6dof" else torch.zeros(2, 4)
     pose[1, 0] += 0.5
     x = features(3).float()
-    alone = torch.cat([camera_encoding(cape, p[None, None]).keys(x[:, i * 3 : i * 3 + 3]) for i, p in enumerate(pose)], 1)
+    alone = torch.cat(
+        [camera_encoding(cape, p[None, None]).keys(x[:, i * 3 : i * 3 + 3]) for i, p in enumerate(pose)], 1
+    )
     torch.testing.assert_close(camera_encoding(cape, pose[None]).keys(x), alone)
     assert torch.equal(alone[:, :3], x[:, :3])
     assert not torch.equal(alone[:, 3:], x[:, 3:])

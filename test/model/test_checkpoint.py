@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 import shutil
@@ -268,3 +269,18 @@ def test_devices_that_are_not_there(device):
 def test_types_that_do_not_float(dtype):
     with pytest.raises(EscherNetError, match="it must be float32, float64, bfloat16 or float16"):
         EscherNetPipeline.from_pretrained("bundled-6dof", dtype=dtype)
+
+
+@pytest.mark.parametrize(
+    ("part", "key", "value", "sentence"),
+    [
+        ("unet", "cross_attention_dim", 768, "tokens are 64 wide, the U-Net's cross-attention takes 768"),
+        ("unet", "in_channels", 8, "latents have 4 channels, the U-Net takes 8"),
+        ("unet", "sample_size", None, "states no sample_size"),
+    ],
+)
+def test_networks_that_do_not_belong_together_are_refused(part, key, value, sentence):
+    checkpoint = load_checkpoint("bundled-6dof")
+    getattr(checkpoint, part).register_to_config(**{key: value})
+    with pytest.raises(EscherNetError, match=sentence):
+        dataclasses.replace(checkpoint)

@@ -111,9 +111,7 @@ def test_zero_context_equals_leaving_the_unconditional_scene_out(golden_pipe):
     golden = golden_set.arrays("6dof")
     pipe = golden_pipe("6dof")
     known = golden_set.scene_of(golden, "6dof", "d_5x7", pipe.dtype)
-    both_poses = {
-        name: torch.from_numpy(golden[f"d_5x7_pose_{name}"]).expand(2, -1, -1, -1) for name in ("out", "in")
-    }
+    both_poses = {name: torch.from_numpy(golden[f"d_5x7_pose_{name}"]).expand(2, -1, -1, -1) for name in ("out", "in")}
     zero_first = Scene(
         targets=camera_encoding("6dof", both_poses["out"], dtype=pipe.dtype),
         references=camera_encoding("6dof", both_poses["in"], dtype=pipe.dtype),
@@ -173,9 +171,7 @@ MISTAKES = {
 }
 
 
-@pytest.mark.parametrize(
-    ("cape", "mistake"), [(cape, mistake) for cape in CAPES for mistake in MISTAKES[cape]]
-)
+@pytest.mark.parametrize(("cape", "mistake"), [(cape, mistake) for cape in CAPES for mistake in MISTAKES[cape]])
 def test_a_wrong_convention_changes_the_result_as_told(golden_pipe, cape, mistake):
     told = golden_set.meta(cape)["sensitivity_rel_l2_unet_5x7"][mistake]
     found = _relative_change(golden_pipe(cape), golden_set.arrays(cape), *MISTAKES[cape][mistake])

@@ -202,9 +202,7 @@ def test_wrong_camera_axes_are_noticed(tiny, scene, caplog):
 def test_geometry_turns_optical_poses_into_the_model_s(tiny, scene, caplog):
     optical = [optical_from_gl(SE3.from_matrix(pose)) for pose in scene["target_poses"]]
     back = [camera_gl_from_world(pose) for pose in optical]
-    torch.testing.assert_close(
-        latents(tiny, scene, target_poses=back), latents(tiny, scene), rtol=0, atol=ATOL
-    )
+    torch.testing.assert_close(latents(tiny, scene, target_poses=back), latents(tiny, scene), rtol=0, atol=ATOL)
     assert not caplog.records
 
 
@@ -289,5 +287,5 @@ def test_4dof_names_both_shapes(tiny_4dof, scene):
 def test_a_diverged_sampler_is_reported(scene):
     pipe = EscherNetPipeline.from_pretrained("bundled-6dof")
     noise = np.full((4, 4, 8, 8), 3e38, np.float32)
-    with pytest.raises(EscherNetError, match=r"NaN or infinite values in torch\.float32"):
+    with pytest.raises(EscherNetError, match=r"Step 1 of 2 gave NaN or infinite values in torch\.float32"):
         pipe(**{**scene, "latents": noise})

@@ -54,11 +54,7 @@ def test_importing_the_package_imports_no_heavy_library():
 
 @pytest.mark.parametrize("library", ["torch", "diffusers", "transformers"])
 def test_a_missing_library_is_named(library):
-    done = run_python(
-        "import sys\n"
-        f"sys.modules[{library!r}] = None\n"
-        "from eschernet_ros.model import EscherNetPipeline"
-    )
+    done = run_python(f"import sys\nsys.modules[{library!r}] = None\nfrom eschernet_ros.model import EscherNetPipeline")
     assert done.returncode == 1
     assert f"the EscherNet model needs the Python module '{library}'" in done.stderr
     assert "pip install torch diffusers transformers" in done.stderr
