@@ -15,10 +15,10 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import ClassVar
 
-from setuptools import Command, Distribution, find_packages, setup
+from setuptools import Distribution, find_packages, setup
 from setuptools.command.build_py import build_py
+from setuptools.command.editable_wheel import editable_wheel
 
 ROOT = Path(__file__).resolve().parent
 NAME = "eschernet_ros"
@@ -96,16 +96,8 @@ class BuildWithInterfaces(build_py):
         self.distribution.data_files = sorted(files.items())
 
 
-class RefuseEditable(Command):
+class RefuseEditable(editable_wheel):
     """An editable install would have no ``eschernet_ros.msg``."""
-
-    user_options: ClassVar[list[tuple[str, str, str]]] = []
-
-    def initialize_options(self) -> None:
-        pass
-
-    def finalize_options(self) -> None:
-        pass
 
     def run(self) -> None:
         sys.exit(
@@ -140,10 +132,6 @@ setup(
     install_requires=requirements("runtime"),
     extras_require={"sim": requirements("sim"), "test": requirements("test")},
     entry_points={"console_scripts": ["eschernet-ros = eschernet_ros.cli.main:main"]},
-    cmdclass={
-        "build_py": BuildWithInterfaces,
-        "develop": RefuseEditable,
-        "editable_wheel": RefuseEditable,
-    },
+    cmdclass={"build_py": BuildWithInterfaces, "editable_wheel": RefuseEditable},
     distclass=PlatformDistribution,
 )

@@ -18,7 +18,7 @@ import transformers
 from tqdm import tqdm
 
 ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "test" / "model")]
+sys.path[:0] = [str(ROOT), str(ROOT / "test" / "support")]
 
 import golden_set  # noqa: E402
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from eschernet_ros.capture.assemble import ViewAssembler, mid_exposure_ns
+from eschernet_ros.capture.assemble import ViewAssembler
 from eschernet_ros.capture.pose_buffer import PoseBuffer, PoseTooNew
 from eschernet_ros.capture.posed_view import PosedView
 from eschernet_ros.capture.stillness import StillnessDetector
@@ -196,12 +196,9 @@ class ViewTaker:
                 self._requests.remove(request)
             request.future.set_result(view)
 
-    def _stamp_ns(self, frame: Frame) -> int:
-        return mid_exposure_ns(frame.image_stamp_ns, self._assembler.exposure_s, self._assembler.time_offset_s)
-
     def _wait_for_pose(self, frame: Frame) -> None:
         """Wait, bounded, until the pose stream has passed the frame's mid-exposure."""
-        stamp_ns = self._stamp_ns(frame)
+        stamp_ns = self._assembler.mid_exposure_ns(frame.image_stamp_ns)
         deadline = time.monotonic() + self._pose_timeout_s
         while True:
             try:
@@ -215,14 +212,15 @@ class ViewTaker:
 
     def _is_new_place(self, frame: Frame) -> bool:
         assert self._auto is not None
-        stamp_ns = self._stamp_ns(frame)
+        stamp_ns = self._assembler.mid_exposure_ns(frame.image_stamp_ns)
         try:
             self._wait_for_pose(frame)
             pose = self._poses.lookup(stamp_ns, self._assembler.max_gap_s).pose
+            still = self._auto.stillness.is_still(self._poses, stamp_ns)
         except EscherNetError as error:
             self.counts[f"rejected: {type(error).__name__}"] += 1
             return False
-        if not self._auto.stillness.is_still(self._poses, stamp_ns):
+        if not still:
             self.counts["frames while moving"] += 1
             return False
         camera = pose @ self._assembler.ee_from_camera_optical

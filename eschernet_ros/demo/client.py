@@ -113,6 +113,15 @@ class GraphClient:
         goal.target.pose = pose
         return self._act(self._move, goal, timeout_s, "moving the camera")
 
+    def start_moving(self, pose: Pose, frame_id: str, timeout_s: float = 10.0) -> Any:
+        """Move as :meth:`move_camera` does, but return as soon as the goal is accepted: a future of the result."""
+        goal = MoveCamera.Goal()
+        goal.target.header.frame_id = frame_id
+        goal.target.pose = pose
+        accepted = self._move.send_goal_async(goal)
+        self.wait(accepted.done, timeout_s, "the answer to the goal of moving the camera")
+        return accepted.result().get_result_async()
+
     def take_view(self, timeout_s: float = 30.0) -> PosedView:
         """Take a view and return it."""
         known = set(self.views)

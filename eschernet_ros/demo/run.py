@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import platform
 import time
 from dataclasses import dataclass
@@ -98,22 +99,31 @@ def run_demo(options: DemoOptions) -> Path:
     return sheet
 
 
-def _start_nodes(graph: Graph, options: DemoOptions) -> None:
+def capture_parameters() -> dict[str, Any]:
+    """Return what the capture node must be told on the bench: its hand-eye transform, object box and exposure."""
     hand_eye = BenchConfig().ee_from_camera_optical
+    return {
+        "hand_eye.translation": hand_eye.translation.tolist(),
+        "hand_eye.rotation_xyzw": hand_eye.quaternion_xyzw.tolist(),
+        "object.topic": "bench/object_box",
+        "exposure_s": 0.008,
+    }
+
+
+def _start_nodes(graph: Graph, options: DemoOptions) -> None:
     graph.start_node(
         "eschernet_ros.nodes.bench",
         {"object": options.object_name, "viewpoints": options.references + options.targets},
     )
+    graph.start_node("eschernet_ros.nodes.capture", capture_parameters())
     graph.start_node(
-        "eschernet_ros.nodes.capture",
+        "eschernet_ros.nodes.synthesis",
         {
-            "hand_eye.translation": hand_eye.translation.tolist(),
-            "hand_eye.rotation_xyzw": hand_eye.quaternion_xyzw.tolist(),
-            "object.topic": "bench/object_box",
-            "exposure_s": 0.008,
+            "checkpoint": options.checkpoint,
+            "cape": options.cape,
+            "threads": max(1, (os.cpu_count() or 2) - 1),  # the bench renders on
         },
     )
-    graph.start_node("eschernet_ros.nodes.synthesis", {"checkpoint": options.checkpoint, "cape": options.cape})
     graph.start_node(
         "eschernet_ros.nodes.recorder",
         {"output_dir": str(graph.folder / "recordings"), "object_name": options.object_name},
@@ -221,8 +231,7 @@ def _draw(
             )
             for t in targets
         ],
-        title=f"{options.object_name} on the simulated bench: {len(targets)} held-out views "
-        f"from {len(references)} references",
+        title=f"{options.object_name} on the simulated bench",
         notice=None if result.checkpoint_trained else result.warnings[0],
         summary=f"{result.checkpoint}, {options.steps} steps, {result.message}",
         object_size=tuple(side * frame.scale for side in frame.size),

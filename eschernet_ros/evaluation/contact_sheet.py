@@ -224,7 +224,7 @@ def _count(number: int, noun: str) -> str:
 
 def _angles(pose: SE3) -> str:
     azimuth, polar, _ = spherical_from_pose(pose)
-    return f"az {math.degrees(azimuth) % 360:.0f}° el {90 - math.degrees(polar):.0f}°"
+    return f"az {round(math.degrees(azimuth)) % 360}° el {90 - math.degrees(polar):.0f}°"
 
 
 def _draw_references(page: _Page, references: Sequence[SheetView]) -> None:

@@ -54,7 +54,8 @@ def solve_flange_pose(
 ) -> PoseSolutions:
     """Joint angles that bring the flange to a pose, one attempt per seed.
 
-    Levenberg-Marquardt steps with joint angles clipped to the limits; every attempt adapts its own damping.
+    Levenberg-Marquardt steps, projected: a joint that is at a limit and pulled beyond it does not take part.
+    Every attempt adapts its own damping.
 
     Args:
         base_from_flange: the wanted pose.
@@ -75,6 +76,9 @@ def solve_flange_pose(
         if busy.size == 0:
             break
         jacobian = flange_jacobian(frames[busy])
+        pull = np.einsum("nij,ni->nj", jacobian, error[busy])
+        stuck = ((q[busy] >= upper) & (pull > 0)) | ((q[busy] <= lower) & (pull < 0))
+        jacobian = np.where(stuck[:, None, :], 0.0, jacobian)
         transposed = np.swapaxes(jacobian, -1, -2)
         system = jacobian @ transposed + damping[busy, None, None] * np.eye(6)
         step = (transposed @ np.linalg.solve(system, error[busy][..., None]))[..., 0]

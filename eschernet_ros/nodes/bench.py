@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from rclpy.action import ActionServer, CancelResponse
 from rclpy.action.server import ServerGoalHandle
 from rclpy.callback_groups import ReentrantCallbackGroup
-from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from visualization_msgs.msg import Marker
 
@@ -27,10 +26,11 @@ from eschernet_ros.errors import EscherNetError
 from eschernet_ros.geometry import SE3
 from eschernet_ros.nodes import messages, qos
 from eschernet_ros.nodes.bench_transforms import BenchTransforms
+from eschernet_ros.nodes.bench_vendor_topics import CameraMetadata, RobotState
 from eschernet_ros.nodes.diagnostics import OK, WARN, Diagnostics, Report
 from eschernet_ros.nodes.futures import wait_for
 from eschernet_ros.nodes.parameters import Parameter, declare
-from eschernet_ros.nodes.run import run
+from eschernet_ros.nodes.run import ClosableNode, run
 from eschernet_ros.simulation import (
     ArmMotion,
     JointTrajectory,
@@ -63,7 +63,7 @@ PARAMETERS = (
 )
 
 
-class BenchNode(Node):
+class BenchNode(ClosableNode):
     """Simulated arm and wrist camera."""
 
     def __init__(self) -> None:
@@ -91,6 +91,8 @@ class BenchNode(Node):
         self._transforms = BenchTransforms(
             self, self._bench, p["base_frame"], p["joint_prefix"], p["camera_name"], self._optical_frame
         )
+        self._metadata = CameraMetadata(self, f"{camera}/color", self._optical_frame, p["exposure_s"], p["fps"])
+        self._robot_state = RobotState(self, f"{robot}/robot_state", p["base_frame"], p["joint_prefix"])
 
         self._viewpoint_poses = self.create_publisher(PoseArray, "~/viewpoints", qos.LATCHED)
         self._object_box = self.create_publisher(Marker, "~/object_box", qos.LATCHED)
@@ -108,9 +110,7 @@ class BenchNode(Node):
         threads = [self._stream_poses, self._stream_frames]
         if p["tour"]:
             threads.append(self._tour)
-        self._threads = [threading.Thread(target=t, name=t.__name__, daemon=True) for t in threads]
-        for thread in self._threads:
-            thread.start()
+        self._threads = [self.start_thread(work) for work in threads]
         self.get_logger().info(
             f"'{p['object']}' {', '.join(f'{s:.3f}' for s in self._bench.object_size)} m, "
             f"{len(self._viewpoints)} viewpoints at stand-off {self._viewpoints[0].standoff:.2f}"
@@ -155,6 +155,8 @@ class BenchNode(Node):
             q = self._motion.position(stamp_ns)
             pose = self._bench.base_from_ee(q)
             self._current_pose.publish(messages.to_pose_stamped(pose, p["base_frame"], stamp))
+            if self._robot_state.wanted:
+                self._robot_state.publish(q, self._motion.velocity(stamp_ns), pose, stamp)
             slow = tick % slow_every == 0
             if slow or self._fast_joints.get_subscription_count():
                 joints = JointState(name=names, position=q.tolist(), velocity=self._motion.velocity(stamp_ns).tolist())
@@ -254,9 +256,10 @@ class BenchNode(Node):
         noise = SensorNoise(p["noise_seed"], p["noise"])
         period_s = 1.0 / p["fps"]
         tick, start = 0, time.perf_counter()
+        streams = (self._colour, self._colour_info, self._depth, self._depth_info, self._mask)
         with RenderProcess(p["object"], self._bench.config) as renderer:
             while not self._closing.is_set():
-                if any(publisher.get_subscription_count() for publisher in (self._colour, self._depth, self._mask)):
+                if self._metadata.wanted or any(stream.get_subscription_count() for stream in streams):
                     self._publish_frame(renderer, noise)
                 tick += 1
                 wait = start + tick * period_s - time.perf_counter()
@@ -274,7 +277,8 @@ class BenchNode(Node):
         q = self._motion.position(mid_exposure_ns)
         camera = self._bench.camera
         frame = self._optical_frame
-        stamp = messages.to_time(noise.stamp(mid_exposure_ns + exposure_ns // 2))
+        stamp_ns = noise.stamp(mid_exposure_ns + exposure_ns // 2)
+        stamp = messages.to_time(stamp_ns)
         info = messages.to_camera_info(camera, frame, stamp)
         if self._depth_info.get_subscription_count():
             self._depth_info.publish(info)
@@ -289,6 +293,7 @@ class BenchNode(Node):
             self._depth.publish(messages.to_image(depth, frame, stamp))
         if self._mask.get_subscription_count():
             self._mask.publish(messages.to_image(renderer.render_mask(q), frame, stamp))
+        self._metadata.publish(stamp_ns)
         self._counts["frames"] += 1
 
     def _report(self) -> Report:

@@ -8,7 +8,6 @@ from typing import Any
 
 from geometry_msgs.msg import PoseArray, PoseStamped
 from rclpy.callback_groups import ReentrantCallbackGroup
-from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image
 from std_srvs.srv import Trigger
 from visualization_msgs.msg import Marker
@@ -31,7 +30,7 @@ from eschernet_ros.nodes import messages, qos
 from eschernet_ros.nodes.diagnostics import ERROR, OK, WARN, Diagnostics, Report
 from eschernet_ros.nodes.futures import wait_for
 from eschernet_ros.nodes.parameters import Parameter, declare
-from eschernet_ros.nodes.run import run
+from eschernet_ros.nodes.run import ClosableNode, run
 from eschernet_ros.nodes.topic_monitor import MonitoredSubscription
 
 PARAMETERS = (
@@ -101,7 +100,7 @@ PARAMETERS = (
 )
 
 
-class CaptureNode(Node):
+class CaptureNode(ClosableNode):
     """Publishes ``~/posed_view`` (PosedView) on ``~/take_view`` (Trigger), or whenever the arm rests.
 
     Also ``~/poses`` (PoseArray, latched): every view's camera in the object frame.

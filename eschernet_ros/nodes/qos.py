@@ -11,6 +11,8 @@ CAMERA_INFO = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE, durab
 
 # franka_ros2 since 3.3 publishes current_pose best effort; a best-effort subscription also hears a reliable publisher
 POSE_STREAM = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=200, reliability=ReliabilityPolicy.BEST_EFFORT)
+# robot_state has rclcpp::SystemDefaultsQoS, which is this with Fast DDS
+ROBOT_STATE = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.VOLATILE)
 
 # Few and precious: who comes late still gets them
 VIEWS = QoSProfile(depth=128, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)

@@ -4,13 +4,11 @@
 from __future__ import annotations
 
 import queue
-import threading
 from collections import Counter
 from concurrent.futures import Future
 from pathlib import Path
 
 from rclpy.callback_groups import ReentrantCallbackGroup
-from rclpy.node import Node
 from std_srvs.srv import Trigger
 
 from eschernet_ros.datasets import FrameRecord, Franka16Writer
@@ -20,7 +18,7 @@ from eschernet_ros.nodes import messages, qos
 from eschernet_ros.nodes.diagnostics import ERROR, OK, Diagnostics, Report
 from eschernet_ros.nodes.futures import wait_for
 from eschernet_ros.nodes.parameters import Parameter, declare
-from eschernet_ros.nodes.run import run
+from eschernet_ros.nodes.run import ClosableNode, run
 from eschernet_ros.nodes.topic_monitor import MonitoredSubscription
 
 PARAMETERS = (
@@ -31,7 +29,7 @@ PARAMETERS = (
 )
 
 
-class RecorderNode(Node):
+class RecorderNode(ClosableNode):
     """Writes every view; ``~/flush`` (Trigger) answers once all that was received is on disk."""
 
     def __init__(self) -> None:
@@ -42,8 +40,7 @@ class RecorderNode(Node):
         self._failure = ""
         self._queue: queue.Queue[PosedView | Future[None] | None] = queue.Queue()
         self._limit = int(p["queue_size"])
-        self._thread = threading.Thread(target=self._write, name="recorder", daemon=True)
-        self._thread.start()
+        self._thread = self.start_thread(self._write)
         self._views = MonitoredSubscription(self, PosedView, p["posed_view_topic"], self._receive, qos.VIEWS)
         self.create_service(Trigger, "~/flush", self._flush, callback_group=ReentrantCallbackGroup())
         self._diagnostics = Diagnostics(self, self._report)
@@ -85,7 +82,9 @@ class RecorderNode(Node):
         loss = written.loss
         self.get_logger().info(f"view {message.id} is {written.path.name}")
         if max(loss.aim_deg, abs(loss.roll_deg)) > 1.0 or abs(loss.radius_ratio - 1.0) > 0.05:
-            self.get_logger().warning(f"view {message.id}: {loss.sentence()}")
+            self._counts["beyond the published rule"] += 1
+            if self._counts["beyond the published rule"] == 1:
+                self.get_logger().warning(f"view {message.id}: {loss.sentence()} Further such views are only counted.")
 
     async def _flush(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         written: Future[None] = Future()

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 from collections.abc import Callable
-from typing import Protocol
 
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
@@ -16,18 +16,36 @@ from eschernet_ros.errors import EscherNetError
 from eschernet_ros.optional import MissingDependencyError
 
 
-class ClosableNode(Protocol):
-    """What :func:`run` needs of a node beside being one."""
+class ClosableNode(Node):
+    """A node with threads or files of its own."""
+
+    failed = False
 
     def close(self) -> None:
         """Stop the node's threads and finish its files."""
 
+    def start_thread(self, work: Callable[[], None]) -> threading.Thread:
+        """Run ``work`` in a thread; should it raise, the node ends with the reason instead of going on without it."""
 
-def run(make_node: Callable[[], Node]) -> None:
+        def guarded() -> None:
+            try:
+                work()
+            except Exception as error:
+                if self.context.ok():  # else the node is ending, and publishing no longer works
+                    self.failed = True
+                    self.get_logger().fatal(f"{work.__name__.strip('_')} ended: {error}")
+                    rclpy.try_shutdown()
+
+        thread = threading.Thread(target=guarded, name=work.__name__, daemon=True)
+        thread.start()
+        return thread
+
+
+def run(make_node: Callable[[], ClosableNode]) -> None:
     """Run ``make_node()`` until SIGINT or SIGTERM.
 
     The executor has one thread: work that takes long runs in threads of the nodes, so a callback never waits.
-    Exit status 2 when the node cannot start; the reason is one line on the log.
+    Exit status 2 when the node cannot start, 1 when one of its threads failed; the reason is one line on the log.
     """
     rclpy.init(args=sys.argv)
     try:
@@ -46,7 +64,9 @@ def run(make_node: Callable[[], Node]) -> None:
         # a second Ctrl-C must not interrupt the closing of files and threads
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        node.close()  # type: ignore[attr-defined]
+        node.close()
         node.destroy_node()
         executor.shutdown()
         rclpy.try_shutdown()
+    if node.failed:
+        sys.exit(1)

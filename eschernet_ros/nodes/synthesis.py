@@ -14,7 +14,6 @@ from geometry_msgs.msg import Pose, PoseArray, PoseStamped
 from rclpy.action import ActionServer, CancelResponse
 from rclpy.action.server import ServerGoalHandle
 from rclpy.callback_groups import ReentrantCallbackGroup
-from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image
 from std_srvs.srv import Trigger
 
@@ -27,8 +26,9 @@ from eschernet_ros.nodes.diagnostics import OK, WARN, Diagnostics, Report
 from eschernet_ros.nodes.frames import FrameResolver, Scene
 from eschernet_ros.nodes.futures import wait_for
 from eschernet_ros.nodes.parameters import Parameter, declare
-from eschernet_ros.nodes.run import run
+from eschernet_ros.nodes.run import ClosableNode, run
 from eschernet_ros.nodes.topic_monitor import MonitoredSubscription
+from eschernet_ros.optional import require
 from eschernet_ros.synthesis import (
     Job,
     JobState,
@@ -51,6 +51,13 @@ PARAMETERS = (
     Parameter("cape", "6dof", "camera positional encoding the checkpoint was trained with", choices=("6dof", "4dof")),
     Parameter("device", "auto", "torch device: auto (cuda where there is one), cpu, cuda, cuda:1, ..."),
     Parameter("dtype", "float32", "precision of the weights", choices=("float32", "bfloat16", "float16", "float64")),
+    Parameter(
+        "threads",
+        0,
+        "CPU threads of torch; 0: its own choice. Give it fewer than there are cores where other nodes run beside it",
+        0,
+        256,
+    ),
     Parameter("max_references", 100, "views kept; the oldest makes room", 1, 1000),
     Parameter("queue_size", 8, "action goals that may wait; more are refused", 1, 1000),
     Parameter(
@@ -79,7 +86,7 @@ class _Prepared:
     stamp: Time
 
 
-class SynthesisNode(Node):
+class SynthesisNode(ClosableNode):
     """Answers ``~/synthesize`` (action) and ``~/target_pose`` (PoseStamped, newest wins).
 
     Every view is published on ``~/image``, ``~/camera_info`` and ``~/pose`` (in the object frame) with one stamp,
@@ -125,6 +132,8 @@ class SynthesisNode(Node):
         from eschernet_ros.model import EscherNetPipeline
 
         p = self._parameters_read
+        if p["threads"]:
+            require("torch", "pip install torch", "the EscherNet model").set_num_threads(p["threads"])
         start = time.perf_counter()
         pipeline = EscherNetPipeline.from_pretrained(
             p["checkpoint"], cape=p["cape"], device=p["device"], dtype=p["dtype"]

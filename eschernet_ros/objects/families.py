@@ -429,12 +429,12 @@ def toy_truck(seed: int) -> ObjectMesh:
     tx.draw_star(hub, (32, 32), 17, 12, (214, 214, 218))
     tread = tx.solid((16, 16), (44, 44, 48))
     turn = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]], float)  # the lathe's axis along -y
-    for x in (long / 2 - 0.030, -long / 2 + 0.024, -long / 2 + 0.062):
+    for axle in (long / 2 - 0.030, -long / 2 + 0.024, -long / 2 + 0.062):
         for sign in (-1, 1):
             rim = lathe([(wheel, -0.006), (wheel, 0.006)], 32)
             outer = lathe([(wheel, 0.006), (0.0, 0.006)], 32, planar=True)
             inner = lathe([(0.0, -0.006), (wheel, -0.006)], 32, planar=True)
-            spot = (x, sign * (wide / 2 - 0.002), wheel)
+            spot = (axle, sign * (wide / 2 - 0.002), wheel)
             for surface, image in ((rim, tread), (outer, hub), (inner, hub)):
                 parts.append(Part(surface.moved(spot, turn), image))
     return assemble("toy_truck", parts)

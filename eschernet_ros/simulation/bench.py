@@ -238,17 +238,20 @@ class SimulatedBench:
         return look_at(eye, self.base_from_object.translation)
 
     def sees_whole_object(self, base_from_camera_optical: SE3, margin: float = IMAGE_MARGIN) -> bool:
-        """Whether every vertex of the object falls into the image, ``margin`` pixels from its border."""
+        """Whether the whole object is in the image, ``margin`` pixels from its border, and none of it too near.
+
+        Too near is what lies within ``config.nearest_depth``: a real sensor measures no depth there.
+        """
         points = base_from_camera_optical.inverse() @ (self.base_from_object @ self.mesh.vertices)
         pixels = self.camera.project(points)
         inside = (pixels >= margin) & (pixels <= np.array([self.camera.width, self.camera.height]) - 1 - margin)
-        return bool(inside.all())
+        return bool(inside.all() and points[:, 2].min() >= self.config.nearest_depth)
 
     def fitting_standoff(self, elevations_deg: Sequence[float] = ELEVATIONS_DEG) -> float:
-        """The smallest stand-off of 1.8, 1.85 .. 2.2 from which the object fits the image all around.
+        """The smallest stand-off of 1.8, 1.85 .. 2.2 from which ``sees_whole_object`` holds all around.
 
         Raises:
-            EscherNetError: when it does not fit even from 2.2.
+            EscherNetError: when it does not hold even from 2.2.
         """
         for standoff in np.arange(1.8, STANDOFF_RANGE[1] + 1e-9, 0.05):
             poses = (
@@ -259,8 +262,9 @@ class SimulatedBench:
             if all(self.sees_whole_object(pose) for pose in poses):
                 return round(float(standoff), 2)
         raise EscherNetError(
-            f"the object '{self.mesh.name}' of size {self.object_size} m does not fit the camera's image even "
-            f"from {STANDOFF_RANGE[1]} times its longest side; use a camera with a wider view"
+            f"the object '{self.mesh.name}' of size {self.object_size} m does not fit the camera's image, or comes "
+            f"nearer than {self.config.nearest_depth} m, even from {STANDOFF_RANGE[1]} times its longest side; use a "
+            "camera with a wider view for a larger object, or a larger object"
         )
 
     def viewpoints(

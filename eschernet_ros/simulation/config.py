@@ -41,6 +41,8 @@ class BenchConfig:
         object_yaw_deg: heading of the object's front (+x of the object frame); 180 faces the robot.
         turntable_height, turntable_radius: the object stands on this disc.
         clearance: nothing counts as collision-free that comes closer than this.
+        nearest_depth: the camera keeps this far (along its axis) from every point of the object: a D435i measures no
+            depth below 0.175 m at 640x480.
         overview_size: (width, height) of the third-person picture.
     """
 
@@ -52,6 +54,7 @@ class BenchConfig:
     turntable_height: float = 0.08
     turntable_radius: float = 0.10
     clearance: float = 0.006
+    nearest_depth: float = 0.185
     overview_size: tuple[int, int] = (960, 720)
 
     def __post_init__(self) -> None:

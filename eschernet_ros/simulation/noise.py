@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -89,10 +90,10 @@ class SensorNoise:
         if not self.enabled:
             return depth
         model, shape = self.model, depth.shape
-        noise = self._rng.standard_normal(shape, dtype=np.float32)
+        noise: NDArray[Any] = self._rng.standard_normal(shape, dtype=np.float32)
         if model.depth_correlation > 0:
             noise = cv2.GaussianBlur(noise, (0, 0), model.depth_correlation)
-            noise *= np.float32(1.0 / _blur_gain(model.depth_correlation))
+            noise = noise / np.float32(_blur_gain(model.depth_correlation))
         lost = self._rng.random(shape, dtype=np.float32) < model.random_loss
         lost |= _beside_edges(depth, model.edge_jump) & (self._rng.random(shape, dtype=np.float32) < model.edge_loss)
         lost |= _hidden_from_right(depth, camera.fx * model.baseline)

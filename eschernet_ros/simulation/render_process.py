@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from eschernet_ros.errors import EscherNetError
 from eschernet_ros.objects import ObjectMesh
 from eschernet_ros.simulation.bench import RenderedFrame, SimulatedBench
 from eschernet_ros.simulation.config import BenchConfig
@@ -122,6 +124,7 @@ class RenderProcess:
 
 def serve(descriptor: int) -> None:
     """Answer the requests on a socket until it closes: the child's whole work."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches us too; the closing socket ends us instead
     os.nice(NICENESS)
     connection = Connection(descriptor)
     bench: SimulatedBench | None = None
@@ -140,10 +143,11 @@ def serve(descriptor: int) -> None:
                     else:
                         arrays = (result,)
             except Exception as error:  # goes to the one who asked
-                connection.send((type(error)(*error.args), None))
+                known = isinstance(error, EscherNetError | ImportError)
+                connection.send((error if known else GraphicsError(f"{type(error).__name__}: {error}"), None))
                 continue
             connection.send((None, arrays))
-    except (EOFError, OSError, KeyboardInterrupt):
+    except (EOFError, OSError):
         pass
     finally:
         if bench is not None:

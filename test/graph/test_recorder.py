@@ -10,15 +10,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from eschernet_ros.msg import PosedView
+from made_views import made_view
 
 from eschernet_ros.datasets import open_dataset
 from eschernet_ros.demo.client import GraphClient
 from eschernet_ros.errors import EscherNetError
 from eschernet_ros.geometry import franka16_poses
-from eschernet_ros.msg import PosedView
 from eschernet_ros.nodes import messages, qos
 from eschernet_ros.processes import Graph, NodeProcess
-from test.graph.made_views import made_view
 
 AZIMUTHS = (0.0, 70.0, 140.0, 210.0, 280.0)
 

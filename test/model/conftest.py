@@ -3,16 +3,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
+import golden_set
 import numpy as np
 import pytest
 import torch
-
-sys.path.insert(0, str(Path(__file__).parent))  # for golden_set
-
-import golden_set
 
 from eschernet_ros.geometry import look_at_origin
 from eschernet_ros.model import EscherNetPipeline, bundled, save_checkpoint

@@ -6,10 +6,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from eschernet_ros.msg import PosedView as PosedViewMessage
 
 from eschernet_ros.capture import PosedView, PoseSample
 from eschernet_ros.geometry import SE3, ObjectFrame, PinholeCamera, look_at_origin, model_camera
-from eschernet_ros.msg import PosedView as PosedViewMessage
 from eschernet_ros.nodes import messages
 
 CAMERA = PinholeCamera(640, 480, 607.0, 607.0, 320.0, 240.0)
@@ -45,6 +45,4 @@ def made_view(
         pose_sample=PoseSample(base_from_camera @ HAND_EYE.inverse(), stamp_ns, 4_000_000, 1_000_000, 0.0, 0.0),
     )
     info = messages.to_camera_info(CAMERA, "camera_color_optical_frame", messages.to_time(stamp_ns))
-    return messages.to_posed_view(
-        view, object_frame="object", base_frame="base", hand_eye=HAND_EYE, source_info=info
-    )
+    return messages.to_posed_view(view, object_frame="object", base_frame="base", hand_eye=HAND_EYE, source_info=info)

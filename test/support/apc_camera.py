@@ -8,6 +8,7 @@ depth to colour, which is computed here from the recorded extrinsics.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from eschernet_ros.geometry import SE3, PinholeCamera
 from eschernet_ros.nodes import messages, qos
 
 OPTICAL = "camera_color_optical_frame"
+POSE_TOPIC = "/arm/camera_pose"
 
 
 def read_info(folder: Path) -> dict[str, np.ndarray]:
@@ -73,9 +75,7 @@ class ApcCamera(Node):
         self._colour = self.create_publisher(Image, f"{camera}/image_raw", qos.CAMERA_IMAGE)
         self._camera_info = self.create_publisher(CameraInfo, f"{camera}/camera_info", qos.CAMERA_INFO)
         self._depth = self.create_publisher(Image, f"{aligned}/image_raw", qos.CAMERA_IMAGE)
-        self._pose = self.create_publisher(
-            PoseStamped, "/franka_robot_state_broadcaster/current_pose", qos.POSE_STREAM
-        )
+        self._pose = self.create_publisher(PoseStamped, POSE_TOPIC, qos.POSE_STREAM)
         self.create_service(Trigger, "~/next", self._next)
         self._next(Trigger.Request(), Trigger.Response())
         self._timers_kept = [
@@ -109,10 +109,8 @@ class ApcCamera(Node):
 def main() -> None:
     """Run the node."""
     rclpy.init()
-    try:
+    with contextlib.suppress(KeyboardInterrupt, ExternalShutdownException):
         rclpy.spin(ApcCamera(Path(sys.argv[1])))
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
 
 
 if __name__ == "__main__":
