@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Everything on the simulated bench: the arm tours the object; views are taken at rest, recorded, and used."""
 
-from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription
+from launch.actions import DeclareLaunchArgument, GroupAction, IncludeLaunchDescription
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.substitutions import FindPackageShare
@@ -13,9 +13,10 @@ def generate_launch_description() -> LaunchDescription:
     """Include the four launch files; capture gets the bench's hand-eye transform and object box."""
     share = FindPackageShare("eschernet_ros")
 
-    def include(name: str, **arguments: object) -> IncludeLaunchDescription:
-        source = PathJoinSubstitution([share, "launch", f"{name}.launch.py"])
-        return IncludeLaunchDescription(PythonLaunchDescriptionSource(source), launch_arguments=list(arguments.items()))
+    def include(name: str, **arguments: object) -> GroupAction:
+        source = PythonLaunchDescriptionSource(PathJoinSubstitution([share, "launch", f"{name}.launch.py"]))
+        # a scope of its own: else the first file's "config" would be everybody's
+        return GroupAction([IncludeLaunchDescription(source, launch_arguments=list(arguments.items()))])
 
     return LaunchDescription(
         [

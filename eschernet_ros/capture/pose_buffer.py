@@ -210,6 +210,12 @@ class PoseBuffer:
             stamps, poses = self._stamps[part], self._poses[part]
         return np.array(stamps, dtype=np.int64), stack_matrices(poses)
 
+    def clear(self) -> None:
+        """Forget all samples, because the frame they are in is no longer the one that is wanted."""
+        with self._lock:
+            self._stamps.clear()
+            self._poses.clear()
+
     def statistics(self) -> PoseBufferStatistics:
         """Size, time span and counters."""
         with self._lock:

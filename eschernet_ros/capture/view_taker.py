@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from eschernet_ros.capture.assemble import ViewAssembler
-from eschernet_ros.capture.pose_buffer import PoseBuffer, PoseTooNew
+from eschernet_ros.capture.pose_buffer import PoseBuffer, PoseSample, PoseTooNew
 from eschernet_ros.capture.posed_view import PosedView
 from eschernet_ros.capture.stillness import StillnessDetector
 from eschernet_ros.errors import EscherNetError
@@ -80,11 +80,19 @@ class ViewTaker:
 
     Frames are offered as they come; only the newest waits, the others are counted. A request is answered with
     the first frame offered after it. ``on_view(view, frame)`` is called in the taker's thread.
+
+    Args:
+        assembler: makes the views; None: no frame is used until :meth:`use` gives one.
+        poses: history of the arm's poses.
+        on_view: what to do with a view.
+        auto: when to take one unasked; None: never.
+        pose_timeout_s: longest wait for the pose stream to reach a frame's mid-exposure.
+        explain: called when a request ends without any frame; says what is missing.
     """
 
     def __init__(
         self,
-        assembler: ViewAssembler,
+        assembler: ViewAssembler | None,
         poses: PoseBuffer,
         on_view: Callable[[PosedView, Frame], None],
         *,
@@ -107,6 +115,10 @@ class ViewTaker:
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="view-taker", daemon=True)
         self._thread.start()
+
+    def use(self, assembler: ViewAssembler) -> None:
+        """Make views with ``assembler`` from the next frame on; numbering goes on."""
+        self._assembler = assembler
 
     def offer(self, frame: Frame) -> None:
         """Give the newest frame; never blocks."""
@@ -165,14 +177,18 @@ class ViewTaker:
             request.future.set_exception(NoFrameError(reason or request.refused or self._explain()))
 
     def _handle(self, frame: Frame) -> None:
+        assembler = self._assembler
+        if assembler is None:
+            self.counts["frames before the object was known"] += 1
+            return
         with self._changed:
             request = self._requests[0] if self._requests else None
-        if request is None and (self._auto is None or not self._is_new_place(frame)):
+        if request is None and (self._auto is None or not self._is_new_place(frame, assembler, self._auto)):
             return
         try:
-            self._wait_for_pose(frame)
+            self._wait_for_pose(frame, assembler)
             decoded = frame.decode()
-            view = self._assembler.assemble(
+            view = assembler.assemble(
                 decoded.colour,
                 decoded.depth,
                 decoded.mask,
@@ -196,37 +212,32 @@ class ViewTaker:
                 self._requests.remove(request)
             request.future.set_result(view)
 
-    def _wait_for_pose(self, frame: Frame) -> None:
-        """Wait, bounded, until the pose stream has passed the frame's mid-exposure."""
-        stamp_ns = self._assembler.mid_exposure_ns(frame.image_stamp_ns)
+    def _wait_for_pose(self, frame: Frame, assembler: ViewAssembler) -> PoseSample:
+        """Wait, bounded, until the pose stream has passed the frame's mid-exposure; return the pose there."""
+        stamp_ns = assembler.mid_exposure_ns(frame.image_stamp_ns)
         deadline = time.monotonic() + self._pose_timeout_s
         while True:
             try:
-                self._poses.lookup(stamp_ns, self._assembler.max_gap_s)
+                return self._poses.lookup(stamp_ns, assembler.max_gap_s)
             except PoseTooNew:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.002)
-            else:
-                return
 
-    def _is_new_place(self, frame: Frame) -> bool:
-        assert self._auto is not None
-        stamp_ns = self._assembler.mid_exposure_ns(frame.image_stamp_ns)
+    def _is_new_place(self, frame: Frame, assembler: ViewAssembler, auto: AutoTake) -> bool:
         try:
-            self._wait_for_pose(frame)
-            pose = self._poses.lookup(stamp_ns, self._assembler.max_gap_s).pose
-            still = self._auto.stillness.is_still(self._poses, stamp_ns)
+            sample = self._wait_for_pose(frame, assembler)
+            still = auto.stillness.is_still(self._poses, sample.stamp_ns)
         except EscherNetError as error:
             self.counts[f"rejected: {type(error).__name__}"] += 1
             return False
         if not still:
             self.counts["frames while moving"] += 1
             return False
-        camera = pose @ self._assembler.ee_from_camera_optical
+        camera = sample.pose @ assembler.ee_from_camera_optical
         for taken in self._taken:
-            metres, radians = (taken @ self._assembler.ee_from_camera_optical).distance_to(camera)
-            if metres < self._auto.min_distance_m and radians < self._auto.min_angle_rad:
+            metres, radians = (taken @ assembler.ee_from_camera_optical).distance_to(camera)
+            if metres < auto.min_distance_m and radians < auto.min_angle_rad:
                 self.counts["frames at a place already taken"] += 1
                 return False
         return True

@@ -116,7 +116,8 @@ class CaptureNode(ClosableNode):
         self._taken = PoseArray()
         self._publisher = self.create_publisher(PosedViewMessage, "~/posed_view", qos.VIEWS)
         self._pose_array = self.create_publisher(PoseArray, "~/poses", qos.LATCHED)
-        self._taker: ViewTaker | None = None
+        self._object_known = False
+        self._taker = self._make_taker()
         self._join = self._subscribe_camera()
         self._pose_monitor = MonitoredSubscription(self, PoseStamped, p["pose_topic"], self._on_pose, qos.POSE_STREAM)
         self._pose_monitor.remedy = "is the robot's state broadcaster running? it is not with fake hardware"
@@ -124,7 +125,7 @@ class CaptureNode(ClosableNode):
         if p["object.topic"]:
             self._object_monitor = MonitoredSubscription(self, Marker, p["object.topic"], self._on_object, qos.LATCHED)
         else:
-            self._start(
+            self._use_object(
                 ObjectFrame(SE3.from_quaternion_xyzw(p["object.rotation_xyzw"], p["object.position"]), p["object.size"])
             )
         self.create_service(Trigger, "~/take_view", self._take_view, callback_group=ReentrantCallbackGroup())
@@ -132,8 +133,7 @@ class CaptureNode(ClosableNode):
 
     def close(self) -> None:
         """Stop the view taker."""
-        if self._taker is not None:
-            self._taker.close()
+        self._taker.close()
 
     def _subscribe_camera(self) -> StampJoin:
         p = self._parameters_read
@@ -154,30 +154,34 @@ class CaptureNode(ClosableNode):
             self._camera_monitors["depth"].remedy = "start realsense-ros with align_depth.enable:=true"
         return join
 
-    def _start(self, object_frame: ObjectFrame) -> None:
+    def _make_taker(self) -> ViewTaker:
         p = self._parameters_read
         auto = None
         if p["auto"]:
             stillness = StillnessDetector(p["auto_rest_s"], p["auto_rest_m"], p["auto_rest_rad"])
             auto = AutoTake(stillness, p["auto_min_distance_m"], p["auto_min_angle_rad"])
-        assembler = ViewAssembler(
-            ee_from_camera_optical=self._hand_eye,
-            object_frame=object_frame,
-            image_size=p["image_size"],
-            aim_at_object=p["aim_at_object"],
-            exposure_s=p["exposure_s"],
-            time_offset_s=p["time_offset_s"],
-            max_gap_s=p["max_pose_gap_s"],
-        )
-        if self._taker is not None:
-            self._taker.close()
-        self._taker = ViewTaker(
-            assembler,
+        return ViewTaker(
+            None,
             self._poses,
             self._publish,
             auto=auto,
             pose_timeout_s=p["pose_timeout_s"],
             explain=self._explain,
+        )
+
+    def _use_object(self, object_frame: ObjectFrame) -> None:
+        p = self._parameters_read
+        self._object_known = True
+        self._taker.use(
+            ViewAssembler(
+                ee_from_camera_optical=self._hand_eye,
+                object_frame=object_frame,
+                image_size=p["image_size"],
+                aim_at_object=p["aim_at_object"],
+                exposure_s=p["exposure_s"],
+                time_offset_s=p["time_offset_s"],
+                max_gap_s=p["max_pose_gap_s"],
+            )
         )
         size = ", ".join(f"{side:.3f}" for side in object_frame.size)
         self.get_logger().info(f"object box {size} m, scale {object_frame.scale:.3f} model units per metre")
@@ -187,7 +191,7 @@ class CaptureNode(ClosableNode):
             if marker.type != Marker.CUBE:
                 raise EscherNetError(f"marker type is {marker.type}; the object's box must be a CUBE ({Marker.CUBE})")
             size = (marker.scale.x, marker.scale.y, marker.scale.z)
-            self._start(ObjectFrame(messages.from_pose(marker.pose), size))
+            self._use_object(ObjectFrame(messages.from_pose(marker.pose), size))
         except EscherNetError as error:
             self.get_logger().error(f"object box on {self._object_monitor.topic} not used: {error}")  # type: ignore[union-attr]
 
@@ -198,7 +202,7 @@ class CaptureNode(ClosableNode):
                     f"pose frame changed from '{self._base_frame}' to '{message.header.frame_id}': "
                     "the poses kept are dropped"
                 )
-                self._poses = PoseBuffer(self._parameters_read["pose_horizon_s"])
+                self._poses.clear()
             self._base_frame = message.header.frame_id
         try:
             self._poses.add(messages.to_nanoseconds(message.header.stamp), messages.from_pose(message.pose))
@@ -208,7 +212,7 @@ class CaptureNode(ClosableNode):
     def _on_camera(self, channel: str, message: Image | CameraInfo) -> None:
         stamp_ns = messages.to_nanoseconds(message.header.stamp)
         parts = self._join.add(channel, stamp_ns, message)
-        if parts is not None and self._taker is not None:
+        if parts is not None:
             self._taker.offer(Frame(stamp_ns, parts, partial(_decode, parts)))
 
     def _publish(self, view: PosedView, frame: Frame) -> None:
@@ -228,9 +232,6 @@ class CaptureNode(ClosableNode):
             self.get_logger().warning(f"view {view.index}: {warning}")
 
     async def _take_view(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        if self._taker is None:
-            response.message = f"the object is not known yet: {self._object_monitor.explain()}"  # type: ignore[union-attr]
-            return response
         try:
             view = await wait_for(self, self._taker.request(self._parameters_read["view_timeout_s"]))
         except EscherNetError as error:
@@ -243,6 +244,8 @@ class CaptureNode(ClosableNode):
 
     def _explain(self) -> str:
         """Say why there is no frame: every topic that is silent, or the stamps that never meet."""
+        if self._object_monitor is not None and not self._object_known:
+            return f"the object is not known yet: {self._object_monitor.explain()}"
         monitors = [*self._camera_monitors.values(), self._pose_monitor]
         silent = [m.explain() for m in monitors if (age := m.age_s()) is None or age > 1.0]
         if silent:
@@ -257,12 +260,11 @@ class CaptureNode(ClosableNode):
         monitors = {**self._camera_monitors, "pose": self._pose_monitor}
         counts: dict[str, Any] = {f"{name} messages": m.received for name, m in monitors.items()}
         counts |= {f"unmatched {channel}": count for channel, count in self._join.dropped.items()}
-        if self._taker is not None:
-            counts |= dict(self._taker.counts)
+        counts |= dict(self._taker.counts)
         silent = [m.explain() for m in monitors.values() if (age := m.age_s()) is None or age > 1.0]
         if silent:
             return ERROR, "; ".join(silent), counts
-        if self._taker is None:
+        if not self._object_known:
             return WARN, "the object is not known yet", counts
         return OK, f"{self._taker.counts['views']} views taken", counts
 

@@ -17,10 +17,11 @@ from eschernet_ros.geometry import SE3, ObjectFrame
 from eschernet_ros.msg import PosedView as PosedViewMessage
 from eschernet_ros.nodes import messages
 
+_WITHOUT_TF = ""
 try:
     from tf2_ros import Buffer, TransformException, TransformListener
-except ImportError:  # not on PyPI; a workstation has it
-    Buffer = None
+except ImportError as error:  # not on PyPI; a workstation has it
+    _WITHOUT_TF = str(error)
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class FrameResolver:
     def __init__(self, node: Node, timeout_s: float) -> None:
         self._timeout = Duration(seconds=timeout_s)
         self._buffer: Any = None
-        if Buffer is not None:
+        if not _WITHOUT_TF:
             self._buffer = Buffer(node=node)
             self._listener = TransformListener(self._buffer, node)
 
@@ -86,7 +87,7 @@ class FrameResolver:
         if self._buffer is None:
             raise EscherNetError(
                 f"frame '{frame_id}' of the target is not known. Known are {names}; other frames need TF, and "
-                "tf2_ros is not installed here (it comes with a ROS distribution)"
+                f"tf2_ros is not installed here ({_WITHOUT_TF}); it comes with a ROS distribution"
             )
         try:
             transform = self._buffer.lookup_transform(
