@@ -129,7 +129,7 @@ setup(
     python_requires=">=3.10",
     packages=find_packages(include=[NAME, f"{NAME}.*"]),
     package_data={NAME: ["py.typed", "checkpoints/**/*"]},
-    install_requires=requirements("runtime"),
+    install_requires=[*requirements("runtime"), *requirements("ros")],
     extras_require={"sim": requirements("sim"), "test": requirements("test")},
     entry_points={"console_scripts": ["eschernet-ros = eschernet_ros.cli.main:main"]},
     cmdclass={"build_py": BuildWithInterfaces, "editable_wheel": RefuseEditable},

@@ -56,7 +56,7 @@ venv_python=.venv/bin/python
 "$venv_python" -c "$supported" || fail ".venv holds $("$venv_python" --version); remove it and run this again"
 pip() { "$venv_python" -m pip --disable-pip-version-check "$@"; }
 
-sets=(build runtime sim); [ "${1:-}" = test ] && sets+=(test)
+sets=(build runtime ros sim); [ "${1:-}" = test ] && sets+=(test)
 arguments=(); for set in "${sets[@]}"; do arguments+=(-r "requirements/$set.txt"); done
 stamp=.venv/.requirements-$(for set in "${sets[@]}"; do cat "requirements/$set.txt"; done | sha256sum | cut -c1-16)
 if [ ! -e "$stamp" ]; then
