@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from eschernet_ros.errors import EscherNetError
 from eschernet_ros.optional import require
 
-PACKAGES = "apt install libegl1 libgl1-mesa-dri (EGL) or apt install libosmesa6 (OSMesa)"
+PACKAGES = "apt install libegl1 libgl1 libgl1-mesa-dri (EGL) or apt install libosmesa6 (OSMesa)"
 
 
 class GraphicsError(EscherNetError):
@@ -29,8 +29,9 @@ class GraphicsError(EscherNetError):
 
 
 def _egl_works() -> bool:
-    """Whether an EGL device can be initialised without a screen."""
+    """Whether an EGL device can be initialised without a screen, and PyOpenGL will find the functions it draws with."""
     try:
+        ctypes.CDLL("libGL.so.1")
         egl = ctypes.CDLL("libEGL.so.1")
     except OSError:
         return False
