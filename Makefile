@@ -15,8 +15,10 @@ setup:
 setup-test:
 	@tools/setup.sh test
 
+# A sourced ROS distribution's libraries, and the RMW it names, would be mixed with those of .venv.
 demo: setup
-	@exec $(BIN)/eschernet-ros demo --output $(DEMO_OUTPUT) $(DEMO_ARGS)
+	@exec env -u PYTHONPATH -u LD_LIBRARY_PATH -u AMENT_PREFIX_PATH -u RMW_IMPLEMENTATION -u _ROS_WHEELS_BOOTSTRAP_COMPLETE \
+	  $(BIN)/eschernet-ros demo --output $(DEMO_OUTPUT) $(DEMO_ARGS)
 
 test: lint types
 	$(BIN)/pytest $(PYTEST_ARGS)

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Everything on the simulated bench: the arm tours the object; views are taken at rest, recorded, and used."""
 
+from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, GroupAction, IncludeLaunchDescription
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.substitutions import FindPackageShare
-
-from launch import LaunchDescription
 
 
 def generate_launch_description() -> LaunchDescription:

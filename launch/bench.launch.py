@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The simulated bench alone: it publishes what realsense-ros and franka_ros2 publish."""
 
-from eschernet_ros.nodes.launch_node import launch_node
 from launch import LaunchDescription
+
+from eschernet_ros.nodes.launch_node import launch_node
 
 
 def generate_launch_description() -> LaunchDescription:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The synthesis node alone."""
 
-from eschernet_ros.nodes.launch_node import launch_node
 from launch import LaunchDescription
+
+from eschernet_ros.nodes.launch_node import launch_node
 
 
 def generate_launch_description() -> LaunchDescription:

@@ -18,7 +18,7 @@ fail() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 # --- Python -------------------------------------------------------------------------------------------------------
 # Whole only where pip's own program is there (venv writes it last) and names this folder (else the checkout was moved).
 venv_is_whole() { [ -x .venv/bin/python ] && grep -qsF "$(pwd -P)/.venv/bin/python" .venv/bin/pip; }
-version_of() { "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null || echo unknown; }
+version_of() { "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null || echo "unknown (it does not run)"; }
 supported() { case $1 in 3.10 | 3.11 | 3.12) ;; *) return 1 ;; esac; }
 
 python="" version="" found=""
@@ -27,15 +27,15 @@ if venv_is_whole; then
   version=$(version_of "$python")
   supported "$version" || fail ".venv holds Python $version, not 3.10, 3.11 or 3.12; run 'make clean', then this again"
   [ -z "${PYTHON:-}" ] || [ "$(version_of "$PYTHON")" = "$version" ] || fail ".venv holds Python $version, but" \
-    "PYTHON=$PYTHON is $(version_of "$PYTHON"); run 'make clean' to start anew with it, or leave PYTHON unset"
+    "PYTHON=$PYTHON is version $(version_of "$PYTHON"); run 'make clean' to start anew with it, or leave PYTHON unset"
 else
   candidates=(python3 python3.12 python3.11 python3.10)
   [ -z "${PYTHON:-}" ] || candidates=("$PYTHON")
   for candidate in "${candidates[@]}"; do
-    path=$(command -v "$candidate") || { found+="; $candidate is absent"; continue; }
+    path=$(command -v "$candidate") || { found+="; $candidate: absent"; continue; }
     version=$(version_of "$path")
     if supported "$version"; then python=$path; break; fi
-    found+="; $path is version $version"
+    found+="; $path: version $version"
   done
   [ -n "$python" ] || fail "Python 3.10, 3.11 or 3.12 is needed${found}. Install one (Debian 12, Ubuntu 22.04 or 24.04:" \
     "sudo apt-get install python3; elsewhere for example: uv python install 3.12), then set PYTHON=/path/to/it"

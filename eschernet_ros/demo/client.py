@@ -16,6 +16,7 @@ from rclpy.action import ActionClient
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
+from rclpy.task import Future as RosFuture
 from std_srvs.srv import Trigger
 
 from eschernet_ros.action import MoveCamera, Synthesize
@@ -46,6 +47,7 @@ class GraphClient:
         self._synthesize: Any = ActionClient(self.node, Synthesize, "synthesis/synthesize")
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self.node)
+        self._left: RosFuture[None] = RosFuture()
         self._thread = threading.Thread(target=self._spin, name="client", daemon=True)
         self._thread.start()
 
@@ -58,8 +60,9 @@ class GraphClient:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._executor.shutdown()
+        self._left.set_result(None)  # executor.shutdown() takes apart what the thread may be waiting with
         self._thread.join()
+        self._executor.shutdown()
         self._move.destroy()
         self._synthesize.destroy()
         self.node.destroy_node()
@@ -67,13 +70,23 @@ class GraphClient:
 
     def _spin(self) -> None:
         with contextlib.suppress(ExternalShutdownException):
-            self._executor.spin()
+            self._executor.spin_until_future_complete(self._left)
 
     def _on_view(self, message: PosedView) -> None:
         self.views[message.id] = message
 
     def _on_viewpoints(self, message: PoseArray) -> None:
         self.viewpoints = message
+
+    def between_callbacks(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Run ``function`` in the thread that spins, and return its result.
+
+        Publishers and subscriptions are destroyed that way: rclpy's executor fails when one goes while it prepares to
+        wait.
+        """
+        task = self._executor.create_task(function, *arguments)
+        self.wait(task.done, 30.0, f"the call of {function.__name__}")
+        return task.result()
 
     def wait(self, condition: Callable[[], bool], timeout_s: float, what: str) -> None:
         """Wait until ``condition()`` is true.

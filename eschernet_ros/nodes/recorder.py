@@ -44,8 +44,6 @@ class RecorderNode(ClosableNode):
         self._views = MonitoredSubscription(self, PosedView, p["posed_view_topic"], self._receive, qos.VIEWS)
         self.create_service(Trigger, "~/flush", self._flush, callback_group=ReentrantCallbackGroup())
         self._diagnostics = Diagnostics(self, self._report)
-        for sentence in self._writer.report.sentences():
-            self.get_logger().warning(sentence)
         self.get_logger().info(f"recording to {self._writer.folder.resolve()}")
 
     def close(self) -> None:

@@ -3,16 +3,18 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 import threading
 from collections.abc import Callable
 
 import rclpy
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 
 from eschernet_ros.errors import EscherNetError
+from eschernet_ros.nodes.library_log import forward_library_log
 from eschernet_ros.optional import MissingDependencyError
 
 
@@ -47,19 +49,38 @@ def run(make_node: Callable[[], ClosableNode]) -> None:
     The executor has one thread: work that takes long runs in threads of the nodes, so a callback never waits.
     Exit status 2 when the node cannot start, 1 when one of its threads failed; the reason is one line on the log.
     """
+    interruptible = True
+
+    def on_interrupt(_number: int, _frame: object) -> None:
+        if interruptible:
+            raise KeyboardInterrupt
+
+    # rclpy's own handler, which calls this one, ends the executor; a KeyboardInterrupt that struck while rclpy converts
+    # a message would surface as some RuntimeError, so only the start, which may be long, is interrupted by one
+    signal.signal(signal.SIGINT, on_interrupt)
     rclpy.init(args=sys.argv)
+    forward_library_log()
     try:
         node = make_node()
     except (EscherNetError, MissingDependencyError) as error:
         rclpy.logging.get_logger("eschernet_ros").fatal(str(error))
         rclpy.try_shutdown()
         sys.exit(2)
+    except KeyboardInterrupt:
+        rclpy.try_shutdown()
+        return
+    except Exception:
+        if rclpy.ok():
+            raise
+        return  # a signal ended the context under the constructor
+    interruptible = False
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     try:
         executor.spin()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
+    except Exception:  # ExternalShutdownException, or whatever rclpy says when a signal ends the context inside a call
+        if rclpy.ok():
+            raise
     finally:
         # a second Ctrl-C must not interrupt the closing of files and threads
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -68,5 +89,6 @@ def run(make_node: Callable[[], ClosableNode]) -> None:
         node.destroy_node()
         executor.shutdown()
         rclpy.try_shutdown()
+        gc.freeze()  # the interpreter's last collection would go through all of torch and diffusers: seconds
     if node.failed:
         sys.exit(1)

@@ -142,8 +142,6 @@ class SynthesisNode(ClosableNode):
             f"{pipeline.name} ({pipeline.cape}, {pipeline.image_size} px) on {pipeline.device} after "
             f"{time.perf_counter() - start:.1f} s"
         )
-        if pipeline.notice:
-            self.get_logger().warning(pipeline.notice)
         return pipeline
 
     # --- references ---------------------------------------------------------------------------------------------

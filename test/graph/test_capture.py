@@ -78,7 +78,7 @@ def test_a_view_at_rest(rig: GraphClient, library: SimulatedBench) -> None:
     assert np.all(view.image[~cv2.dilate(view.mask.astype(np.uint8), np.ones((5, 5))).astype(bool)] == 255)
 
     rig.wait(lambda: bool(masks), 20.0, "a mask of the bench")
-    rig.node.destroy_subscription(subscription)
+    rig.between_callbacks(rig.node.destroy_subscription, subscription)
     exact = messages.mask_from_image(masks[-1])
     shown = resample(np.zeros((480, 640, 3), np.uint8), view.source_camera, view.camera, exact).mask
     assert iou(view.mask, shown) > 0.95

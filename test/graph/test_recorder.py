@@ -44,7 +44,7 @@ def record(client: GraphClient, indices: range) -> str:
             said = client.flush_recorder(timeout_s=1.0)
         if said.startswith(f"{indices.stop} frames"):
             break
-    client.node.destroy_publisher(publisher)
+    client.between_callbacks(client.node.destroy_publisher, publisher)
     return said
 
 

@@ -194,7 +194,7 @@ def test_the_newest_target_pose_wins(node: GraphClient) -> None:
         messages.colour_from_image(received["mosaic"][-1]), mosaic(messages.colour_from_image(image)[None])
     )
     for subscription in subscriptions:
-        node.node.destroy_subscription(subscription)
+        node.between_callbacks(node.node.destroy_subscription, subscription)
 
 
 def test_another_object_drops_the_references(node: GraphClient) -> None:

@@ -162,7 +162,7 @@ def broadcast(synthesis: GraphClient) -> Iterator[Callable[[Any, Any], None]]:
 
     yield send
     for broadcaster in made:
-        synthesis.node.destroy_publisher(broadcaster.pub_tf)
+        synthesis.between_callbacks(synthesis.node.destroy_publisher, broadcaster.pub_tf)
 
 
 def ask(client: GraphClient, pose: SE3, frame_id: str, stamp: Time | None = None) -> SE3:

@@ -41,8 +41,8 @@ class Listener:
     """Keeps the messages of one topic by their stamps, while the block lasts."""
 
     def __init__(self, client: GraphClient, kind: Any, topic: str, profile: QoSProfile) -> None:
-        self._node = client.node
-        self._subscription = self._node.create_subscription(kind, topic, self._keep, profile)
+        self._client = client
+        self._subscription = client.node.create_subscription(kind, topic, self._keep, profile)
         self.messages: dict[int, Any] = {}
 
     def _keep(self, message: Any) -> None:
@@ -52,7 +52,7 @@ class Listener:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._node.destroy_subscription(self._subscription)
+        self._client.between_callbacks(self._client.node.destroy_subscription, self._subscription)
 
 
 def offered(client: GraphClient, topic: str) -> tuple[ReliabilityPolicy, DurabilityPolicy]:

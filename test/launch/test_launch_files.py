@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -96,8 +97,9 @@ def log_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 @pytest.fixture
-def start() -> Callable[..., dict[str, Started]]:
+def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Started]]:
     """Return a function that launches a file with ``true`` in place of every program, and returns what it started."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # launch_ros leaves its parameter files there
 
     def run(name: str, status: int = 0, **arguments: str) -> dict[str, Started]:
         started: list[Started] = []
@@ -216,10 +218,11 @@ def running(tmp_path: Path) -> Iterator[tuple[GraphClient, NodeProcess]]:
     with Graph(tmp_path) as graph:
         ros2 = [sys.executable, "-c", "import sys; from ros2cli.cli import main; sys.exit(main())"]
         arguments = ["tour:=true", f"output_dir:={tmp_path / 'out'}", "object:=duck"]
+        arguments.append("sigterm_timeout:=60")  # a busy machine may need more than the usual 5 s
         process = graph.start(
             "launch",
             [*ros2, "launch", "eschernet_ros", "all.launch.py", *arguments],
-            {"ROS_LOG_DIR": str(tmp_path / "ros_log"), "PYTHONPATH": python_path()},
+            {"ROS_LOG_DIR": str(tmp_path / "ros_log"), "TMPDIR": str(tmp_path), "PYTHONPATH": python_path()},
         )
         with GraphClient(graph) as client:
             yield client, process
