@@ -6,6 +6,8 @@ BIN := .venv/bin
 DEMO_OUTPUT ?= demo_output
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
+# A sourced ROS distribution's libraries, and the RMW it names, would be mixed with those of .venv.
+ALONE := env -u PYTHONPATH -u LD_LIBRARY_PATH -u AMENT_PREFIX_PATH -u RMW_IMPLEMENTATION -u _ROS_WHEELS_BOOTSTRAP_COMPLETE
 
 .PHONY: demo test setup setup-test lint types clean
 
@@ -15,13 +17,11 @@ setup:
 setup-test:
 	@tools/setup.sh test
 
-# A sourced ROS distribution's libraries, and the RMW it names, would be mixed with those of .venv.
 demo: setup
-	@exec env -u PYTHONPATH -u LD_LIBRARY_PATH -u AMENT_PREFIX_PATH -u RMW_IMPLEMENTATION -u _ROS_WHEELS_BOOTSTRAP_COMPLETE \
-	  $(BIN)/eschernet-ros demo --output $(DEMO_OUTPUT) $(DEMO_ARGS)
+	@exec $(ALONE) $(BIN)/eschernet-ros demo --output $(DEMO_OUTPUT) $(DEMO_ARGS)
 
 test: lint types
-	$(BIN)/pytest $(PYTEST_ARGS)
+	$(ALONE) $(BIN)/pytest $(PYTEST_ARGS)
 
 lint: setup-test
 	$(BIN)/ruff check .

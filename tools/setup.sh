@@ -92,6 +92,8 @@ for set in "${sets[@]}"; do
   cmp -s "requirements/$set.txt" ".venv/installed-$set.txt" || changed+=" $set"
 done
 if [ -n "$changed" ]; then
+  # Older ones look for versions that fit together for more than ten minutes (23.0, which comes with Python 3.10).
+  pip install -q "pip>=25.1" || fail "pip could not renew itself (see above); run this again when that is solved"
   # A package whose installation was cut short has no RECORD yet; without its other metadata pip installs it again.
   for metadata in .venv/lib/python*/site-packages/*.dist-info; do
     [ -e "$metadata/RECORD" ] || rm -rf "$metadata"
