@@ -79,7 +79,7 @@ class ObjectMesh:
     def face_normals(self) -> NDArray[np.float64]:
         """[F, 3] outward face normals, as long as twice the face's area (m^2)."""
         a, b, c = (self.vertices[self.faces[:, i]] for i in range(3))
-        return np.cross(b - a, c - a)
+        return np.cross(b - a, c - a).astype(np.float64, copy=False)
 
     @cached_property
     def normals(self) -> NDArray[np.float64]:

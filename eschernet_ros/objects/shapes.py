@@ -157,7 +157,7 @@ def superquadric(size: ArrayLike, vertical: float = 1.0, horizontal: float = 1.0
         ],
         -1,
     )
-    return _grid(points, turn / segments, np.linspace(0, 1, len(latitude)))
+    return _grid(points, turn / segments, np.linspace(0, 1, len(latitude), dtype=np.float64))
 
 
 def tube(path: ArrayLike, radius: ArrayLike, flatness: float = 1.0, segments: int = 20) -> Surface:
