@@ -5,7 +5,8 @@
 # Usage: tools/setup.sh [test]      with "test": also what `make test` needs
 # PYTHON=/path/to/python3.11 chooses the interpreter (3.10, 3.11 or 3.12).
 set -euo pipefail
-trap 'exit 130' INT # pip turns Ctrl-C into an ordinary failure, after which the next alternative would be tried
+# pip turns Ctrl-C into an ordinary failure, after which the next alternative would be tried.
+trap 'printf "\nsetup: interrupted; the next run carries on\n" >&2; exit 130' INT
 cd "$(dirname "$0")/.."
 unset PYTHONPATH # a sourced ROS distribution's packages would count as installed
 PATH="$PATH:/usr/sbin:/sbin" # ldconfig, for users other than root

@@ -144,7 +144,7 @@ class SE3:
     @cached_property
     def rotation(self) -> Rotation:
         """The rotation as a scipy Rotation."""
-        return Rotation.from_matrix(self.matrix[:3, :3])
+        return Rotation.from_matrix(self.matrix[:3, :3].copy())  # scipy 1.11 takes no read-only array
 
     @property
     def translation(self) -> FloatArray:

@@ -99,7 +99,7 @@ def load_mujoco(graphics: bool = True) -> ModuleType:
                 raise
             os.environ["MUJOCO_GL"] = "off"
     try:
-        return require("mujoco", "pip install mujoco", "the simulated bench")
+        return require("mujoco", "pip install 'mujoco>=3.6'", "the simulated bench")
     except (
         RuntimeError,
         AttributeError,
