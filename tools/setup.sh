@@ -13,6 +13,7 @@ PATH="$PATH:/usr/sbin:/sbin" # ldconfig, for users other than root
 say() { printf 'setup: %s\n' "$*"; }
 fail() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 
+case ${1:-} in "" | test) ;; *) fail "unknown argument '$1'; usage: tools/setup.sh [test]" ;; esac
 [ "$(uname -sm)" = "Linux x86_64" ] || fail "this is $(uname -sm), and PyPI has ROS 2 for Linux x86_64 only; use a ROS" \
   "distribution and colcon here (README.md, 'On a workstation with ROS 2')"
 
