@@ -26,8 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--checkpoint", default="bundled-6dof", help="folder or hub id of the model (default: bundled-6dof)"
     )
     parser.add_argument("--cape", choices=["6dof", "4dof"], default="6dof", help="its camera encoding (default: 6dof)")
-    parser.add_argument("--steps", type=_count, default=50, help="denoising steps (default: 50)")
-    parser.add_argument("--guidance-scale", type=float, default=3.0, help="(default: 3)")
+    parser.add_argument("--steps", type=_count, help="denoising steps (default: what suits the checkpoint)")
+    parser.add_argument("--guidance-scale", type=float, help="weight of the references (default: what suits it)")
     parser.add_argument("--seed", type=int, default=0, help="of the noise (default: 0)")
 
 

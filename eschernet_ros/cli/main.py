@@ -19,6 +19,10 @@ from eschernet_ros.optional import MissingDependencyError
 
 COMMANDS = {
     "demo": ("eschernet_ros.cli.demo", "run the main job on the simulated bench and draw what came of it"),
+    "filter-renders": ("eschernet_ros.cli.filter_renders", "list renders that are empty, broken or miss the object"),
+    "render-corpus": ("eschernet_ros.cli.render_corpus", "render procedural objects to train on"),
+    "train": ("eschernet_ros.cli.train", "train EscherNet on renders or recordings"),
+    "train-autoencoder": ("eschernet_ros.cli.train_autoencoder", "train the autoencoder of a small model"),
     "synthesize": ("eschernet_ros.cli.synthesize", "synthesize views of an object in a data set folder"),
 }
 """Command -> its module and what it does."""

@@ -62,16 +62,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--checkpoint",
         default="bundled-6dof",
-        help="folder or Hugging Face id of the model, or bundled-6dof, bundled-4dof: tiny, untrained ones "
-        "(default: bundled-6dof)",
+        help="folder or Hugging Face id of the model, or bundled-6dof, bundled-4dof: small ones for "
+        "64x64 images (default: bundled-6dof)",
     )
     parser.add_argument(
         "--cape",
         choices=["6dof", "4dof"],
         help="camera encoding of the checkpoint (default: as the checkpoint records)",
     )
-    parser.add_argument("--steps", type=int, default=50, help="denoising steps (default: 50)")
-    parser.add_argument("--guidance-scale", type=float, default=3.0, help="weight of the references (default: 3)")
+    parser.add_argument("--steps", type=int, help="denoising steps (default: what suits the checkpoint)")
+    parser.add_argument("--guidance-scale", type=float, help="weight of the references (default: what suits it)")
     parser.add_argument("--seed", type=int, default=0, help="of the noise and of random references (default: 0)")
     parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1 (default: auto)")
     parser.add_argument("--output", type=Path, metavar="DIR", help="folder to write to (default: synthesis/OBJECT)")
@@ -95,6 +95,9 @@ def run(arguments: argparse.Namespace) -> int:
         views = dataset.read(name, image_size=pipeline.image_size, published_poses=arguments.published_poses)
     plan = plan_views(dataset, views, arguments)
     print(f"{views.name} ({views.layout}): {plan.rule} {views.pose_source}")
+    steps, guidance_scale = pipeline.sampling
+    arguments.steps = steps if arguments.steps is None else arguments.steps
+    arguments.guidance_scale = guidance_scale if arguments.guidance_scale is None else arguments.guidance_scale
     request = SynthesisRequest(
         reference_images=views.images[views.positions(plan.reference_ids)],
         reference_poses=views.camera_gl_from_world[views.positions(plan.reference_ids)],

@@ -45,6 +45,13 @@ class Franka16Reader(DatasetReader):
             return {folder.resolve().name: folder}
         return {entry.name: entry for entry in subfolders(folder) if _is_object(entry)}
 
+    def view_ids(self, folder: Path) -> tuple[int, ...]:
+        """The recorded frames, or the numbers of the images where nothing is recorded."""
+        frames = read_frames_file(folder)
+        if frames is not None:
+            return tuple(range(len(frames.records)))
+        return tuple(_number(path) for path in _image_paths(folder))
+
     def read(self, name: str, folder: Path, options: ReadOptions) -> PosedImages:
         """Read one object: by ``frames.json`` where there is one, else by the published rule."""
         frames = None if options.published_poses else read_frames_file(folder)

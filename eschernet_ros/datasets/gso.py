@@ -12,9 +12,9 @@ import numpy as np
 
 from eschernet_ros.datasets.errors import DatasetError
 from eschernet_ros.datasets.images import read_images
+from eschernet_ros.datasets.pose_file import read_pose
 from eschernet_ros.datasets.posed_images import PosedImages, format_ids
 from eschernet_ros.datasets.reader import DatasetReader, ReadOptions, ViewSplit, subfolders
-from eschernet_ros.geometry import SE3
 
 _VIEW = re.compile(r"(\d{3})\.png")
 _RENDERS = Path("render_mvs_25") / "model"
@@ -39,12 +39,16 @@ class GsoReader(DatasetReader):
             return {folder.name: folder / _RENDERS}
         return {entry.name: entry / _RENDERS for entry in subfolders(folder) if _has_views(entry / _RENDERS)}
 
+    def view_ids(self, folder: Path) -> tuple[int, ...]:
+        """The numbers of the images."""
+        return tuple(sorted(_images(folder)))
+
     def read(self, name: str, folder: Path, options: ReadOptions) -> PosedImages:
         """Read one object; the poses are taken as they are."""
-        paths = {int(match.group(1)): path for path in folder.iterdir() if (match := _VIEW.fullmatch(path.name))}
+        paths = _images(folder)
         view_ids = tuple(sorted(paths))
         images, masks = read_images([paths[view_id] for view_id in view_ids], options.image_size)
-        poses = [_read_pose(paths[view_id].with_suffix(".npy")) for view_id in view_ids]
+        poses = [read_pose(paths[view_id].with_suffix(".npy")) for view_id in view_ids]
         return PosedImages(
             name=name,
             layout=self.layout,
@@ -79,25 +83,12 @@ class GsoReader(DatasetReader):
         )
 
 
+def _images(folder: Path) -> dict[int, Path]:
+    """The images by number."""
+    return {int(match.group(1)): path for path in folder.iterdir() if (match := _VIEW.fullmatch(path.name))}
+
+
 def _has_views(folder: Path) -> bool:
     return folder.is_dir() and any(
         _VIEW.fullmatch(path.name) and path.with_suffix(".npy").exists() for path in folder.iterdir()
     )
-
-
-def _read_pose(path: Path) -> np.ndarray:
-    """A 3x4 world-to-camera matrix as float64 [4,4]."""
-    try:
-        stored = np.load(path, allow_pickle=False)
-    except FileNotFoundError as error:
-        raise DatasetError(f"{path.with_suffix('.png').name} has no pose: {path} is missing.") from error
-    except (OSError, ValueError, EOFError) as error:
-        raise DatasetError(f"The pose file {path} cannot be read: {error}") from error
-    if stored.shape != (3, 4) or stored.dtype.kind not in "fiu":
-        raise DatasetError(f"The pose file {path} holds {stored.dtype} {list(stored.shape)}; a 3x4 matrix is needed.")
-    matrix = np.vstack([stored.astype(np.float64), [0.0, 0.0, 0.0, 1.0]])
-    try:
-        SE3.from_matrix(matrix)
-    except ValueError as error:
-        raise DatasetError(f"The pose file {path} holds no rigid transform: {error}") from error
-    return matrix

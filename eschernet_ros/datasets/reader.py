@@ -66,6 +66,14 @@ class DatasetReader(ABC):
         """
 
     @abstractmethod
+    def view_ids(self, folder: Path) -> tuple[int, ...]:
+        """The ids of the views that :meth:`read` finds at ``folder``, ascending; opens no image.
+
+        Raises:
+            DatasetError: when a file that lists the views is damaged; names it.
+        """
+
+    @abstractmethod
     def read(self, name: str, folder: Path, options: ReadOptions) -> PosedImages:
         """Read the object that ``objects`` listed under ``name`` at ``folder``.
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from eschernet_ros.datasets.errors import DatasetError
 from eschernet_ros.datasets.franka16_reader import Franka16Reader
 from eschernet_ros.datasets.gso import GsoReader
+from eschernet_ros.datasets.objaverse import ObjaverseReader
 from eschernet_ros.datasets.posed_images import PosedImages
 from eschernet_ros.datasets.reader import DatasetReader, ReadOptions, ViewSplit
 
@@ -18,6 +19,7 @@ READERS: Mapping[str, DatasetReader] = {
     for reader in (
         Franka16Reader(),
         GsoReader(),
+        ObjaverseReader(),
     )
 }
 

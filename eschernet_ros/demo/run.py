@@ -37,7 +37,7 @@ class DemoOptions:
         object_name: bench object.
         references, targets: how many views of each; the arm visits them all.
         checkpoint, cape: the model.
-        steps, guidance_scale, seed: of the synthesis.
+        steps, guidance_scale, seed: of the synthesis; None: what suits the checkpoint.
     """
 
     output: Path
@@ -46,8 +46,8 @@ class DemoOptions:
     targets: int = 12
     checkpoint: str = "bundled-6dof"
     cape: str = "6dof"
-    steps: int = 50
-    guidance_scale: float = 3.0
+    steps: int | None = None
+    guidance_scale: float | None = None
     seed: int = 0
 
 
@@ -164,13 +164,18 @@ def _synthesize(
     targets = PoseArray(poses=[messages.to_pose(view.base_from_camera_optical) for view in held_out])
     targets.header.frame_id = base_frame
     with tqdm(total=options.steps, desc=f"synthesizing {len(held_out)} views", unit="step") as bar:
+
+        def show(feedback: Synthesize.Feedback) -> None:
+            bar.total = feedback.steps
+            bar.update(feedback.step - bar.n)
+
+        given = {"steps": options.steps, "guidance_scale": options.guidance_scale}
         return client.synthesize(
             targets,
             [view.index for view in references],
-            lambda feedback: bar.update(feedback.step - bar.n),
-            steps=options.steps,
-            guidance_scale=options.guidance_scale,
+            show,
             seed=options.seed,
+            **{name: value for name, value in given.items() if value is not None},
         )
 
 
@@ -233,7 +238,7 @@ def _draw(
         ],
         title=f"{options.object_name} on the simulated bench",
         notice=None if result.checkpoint_trained else result.warnings[0],
-        summary=f"{result.checkpoint}, {options.steps} steps, {result.message}",
+        summary=f"{result.checkpoint}, {result.steps} steps, {result.message}",
         object_size=tuple(side * frame.scale for side in frame.size),
     )
     return path
@@ -254,8 +259,8 @@ def _write_result(
         "checkpoint": result.checkpoint,
         "checkpoint_trained": result.checkpoint_trained,
         "warnings": list(result.warnings),
-        "steps": options.steps,
-        "guidance_scale": options.guidance_scale,
+        "steps": result.steps,
+        "guidance_scale": result.guidance_scale,
         "seed": options.seed,
         "references": [view.index for view in references],
         "targets": [{"id": t.view.index, "psnr": t.psnr, "foreground_psnr": t.foreground_psnr} for t in targets],

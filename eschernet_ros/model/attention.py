@@ -152,7 +152,12 @@ def _split_heads(features: Tensor, attn: Attention) -> Tensor:
 
 def _attend(attn: Attention, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
     """Scaled dot-product attention and output projection, [S, heads, n, d/heads] -> [S, n, d]."""
-    attended = functional.scaled_dot_product_attention(queries, keys, values, scale=attn.scale)
+    if queries.requires_grad and queries.device.type == "cpu":
+        # torch's fused attention takes 2.5 times as long on the CPU, forward and backward, in bfloat16
+        scores = (queries * attn.scale) @ keys.transpose(-1, -2)
+        attended = scores.softmax(-1).to(values.dtype) @ values
+    else:
+        attended = functional.scaled_dot_product_attention(queries, keys, values, scale=attn.scale)
     attended = attended.transpose(1, 2).flatten(-2)
     for layer in attn.to_out:
         attended = layer(attended)

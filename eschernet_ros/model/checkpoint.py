@@ -7,7 +7,8 @@ The layout is the published one: ``unet/``, ``vae/``, ``image_encoder/`` (a ``co
 Folders written here record the camera encoding and whether the weights are trained in ``model_index.json``::
 
     {"_class_name": "EscherNetPipeline",
-     "eschernet_ros": {"cape": "6dof", "trained": false, "notice": "These weights are ..."}}
+     "eschernet_ros": {"cape": "6dof", "trained": false, "notice": "These weights are ...",
+                       "sampling": {"steps": 50, "guidance_scale": 3.0}}}
 
 A folder without that entry counts as trained, and its encoding must be said when it is loaded.
 """
@@ -22,18 +23,18 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import huggingface_hub
 import safetensors
 import safetensors.torch
 import torch
-from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from torch import Tensor, nn
 from transformers import ConvNextV2Config, ConvNextV2Model
 
 from eschernet_ros.errors import EscherNetError
+from eschernet_ros.model.autoencoder import Autoencoder, build_autoencoder
 from eschernet_ros.model.cape import CAPES, check_cape
 from eschernet_ros.model.sampler import check_scheduler_config
 
@@ -67,7 +68,7 @@ _OLD_ATTENTION = (
 )
 _COMPONENTS = (
     _Component("unet", "UNet2DConditionModel", UNet2DConditionModel.from_config, _DIFFUSERS_WEIGHTS),
-    _Component("vae", "AutoencoderKL", AutoencoderKL.from_config, _DIFFUSERS_WEIGHTS, _OLD_ATTENTION),
+    _Component("vae", "autoencoder", build_autoencoder, _DIFFUSERS_WEIGHTS, _OLD_ATTENTION),
     _Component(
         "image_encoder",
         "ConvNextV2Model",
@@ -90,16 +91,19 @@ class Checkpoint:
         trained: False for random weights.
         notice: sentence that everything using the weights repeats, or None.
         name: where it came from.
+        sampling: ``steps`` and ``guidance_scale`` that these weights are best sampled with; None where they say nothing
+            (the published weights: 50 steps, guidance 3).
     """
 
     unet: UNet2DConditionModel
-    vae: AutoencoderKL
+    vae: Autoencoder
     image_encoder: ConvNextV2Model
     scheduler_config: Mapping[str, Any]
     cape: str
     trained: bool = True
     notice: str | None = None
     name: str = "in memory"
+    sampling: Mapping[str, float] | None = None
 
     def __post_init__(self) -> None:
         """Check that the networks belong together.
@@ -215,7 +219,19 @@ def load_checkpoint(
         trained=trained,
         notice=record.get("notice") or (None if trained else UNTRAINED_NOTICE),
         name=str(folder_or_hub_id),
+        sampling=_read_sampling(folder, record.get("sampling")),
     )
+
+
+def load_unet_and_autoencoder(folder_or_hub_id: str | Path) -> tuple[UNet2DConditionModel, Autoencoder, dict]:
+    """U-Net, autoencoder and scheduler configuration of a Stable Diffusion folder, in float32.
+
+    Raises:
+        EscherNetError: with what is missing or does not fit.
+    """
+    folder = resolve(folder_or_hub_id)
+    unet, vae = (_load_component(folder, part, torch.float32) for part in _COMPONENTS[:2])
+    return cast(UNet2DConditionModel, unet), cast(Autoencoder, vae), _read_json(folder / SCHEDULER_FILE)
 
 
 def save_checkpoint(
@@ -247,15 +263,25 @@ def save_checkpoint(
         else:
             torch.save(weights, target / kept)
         library = "transformers" if part.folder == "image_encoder" else "diffusers"
-        index[part.folder] = [library, part.class_name]
+        index[part.folder] = [library, type(network).__name__]
     (folder / SCHEDULER_FILE).parent.mkdir(exist_ok=True)
     _write_json(folder / SCHEDULER_FILE, dict(checkpoint.scheduler_config))
     record: dict[str, Any] = {"cape": checkpoint.cape, "trained": checkpoint.trained}
+    if checkpoint.sampling is not None:
+        record["sampling"] = dict(checkpoint.sampling)
     if checkpoint.notice is not None:
         record["notice"] = checkpoint.notice
     index["scheduler"] = ["diffusers", checkpoint.scheduler_config.get("_class_name", "DDPMScheduler")]
     index["eschernet_ros"] = record
     _write_json(folder / INDEX_FILE, index)
+
+
+def _read_sampling(folder: Path, value: Any) -> Mapping[str, float] | None:
+    if value is None:
+        return None
+    if not isinstance(value, dict) or set(value) != {"steps", "guidance_scale"}:
+        raise EscherNetError(f"{folder / INDEX_FILE}: 'sampling' must hold steps and guidance_scale, not {value!r}.")
+    return {"steps": int(value["steps"]), "guidance_scale": float(value["guidance_scale"])}
 
 
 def _load_component(folder: Path, part: _Component, dtype: torch.dtype) -> nn.Module:

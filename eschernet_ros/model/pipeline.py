@@ -18,6 +18,7 @@ from torch import Tensor
 
 from eschernet_ros.errors import EscherNetError
 from eschernet_ros.model.attention import Scene, install_processors, predict_noise
+from eschernet_ros.model.autoencoder import pixels_per_latent
 from eschernet_ros.model.cape import camera_encoding
 from eschernet_ros.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from eschernet_ros.model.encoder import reference_tokens
@@ -208,6 +209,14 @@ class EscherNetPipeline:
         return self.checkpoint.notice
 
     @property
+    def sampling(self) -> tuple[int, float]:
+        """(steps, guidance scale) that suit these weights: what the checkpoint records, else the published 50 and 3."""
+        recorded = self.checkpoint.sampling
+        if recorded is None:
+            return 50, 3.0
+        return int(recorded["steps"]), float(recorded["guidance_scale"])
+
+    @property
     def device(self) -> torch.device:
         """Where the networks are."""
         return self.checkpoint.unet.device
@@ -228,7 +237,7 @@ class EscherNetPipeline:
     @property
     def image_size(self) -> int:
         """Side, in pixels, of the images that the checkpoint makes by default."""
-        return self.latent_shape[1] * 2 ** (len(self.checkpoint.vae.config["block_out_channels"]) - 1)
+        return self.latent_shape[1] * pixels_per_latent(self.checkpoint.vae)
 
     @property
     def _input_dtype(self) -> torch.dtype:

@@ -67,8 +67,20 @@ PARAMETERS = (
         0,
         1000,
     ),
-    Parameter("topic_steps", 20, "denoising steps for the target_pose topic", 1, 1000),
-    Parameter("topic_guidance_scale", 3.0, "guidance for the target_pose topic", 0.0, 100.0),
+    Parameter(
+        "topic_steps",
+        0,
+        "denoising steps for the target_pose topic; 0: what suits the checkpoint (published weights: 50)",
+        0,
+        1000,
+    ),
+    Parameter(
+        "topic_guidance_scale",
+        -1.0,
+        "guidance for the target_pose topic; negative: what suits the checkpoint (published weights: 3)",
+        -1.0,
+        100.0,
+    ),
     Parameter("topic_seed", 0, "seed of the noise for the target_pose topic", 0, 2**31 - 1),
     Parameter("tf_timeout_s", 0.5, "longest wait for a TF frame at the stamp of a target", 0.0, 10.0),
     Parameter("view_frame", "synthesized_view", "frame_id of view i is this, an underscore, and i"),
@@ -200,8 +212,8 @@ class SynthesisNode(ClosableNode):
             references.images,
             references.poses,
             stack_matrices(scene.object_frame.normalise(pose) for pose in base_from_views),
-            steps=steps,
-            guidance_scale=guidance_scale,
+            steps=steps or None,
+            guidance_scale=None if guidance_scale < 0 else guidance_scale,
             seed=seed,
             fill_to=self._parameters_read["fill_to"],
         )
@@ -253,8 +265,6 @@ class SynthesisNode(ClosableNode):
         result = Synthesize.Result(checkpoint=self._pipeline.name, checkpoint_trained=self._pipeline.trained)
         key = bytes(goal.goal_id.uuid)
         try:
-            if wanted.steps < 1:
-                raise EscherNetError("steps is 0; at least 1 denoising step is needed")
             prepared = await wait_for(
                 self,
                 self._pool.submit(
@@ -305,6 +315,8 @@ class SynthesisNode(ClosableNode):
         result.camera_info = infos[0]
         result.poses = poses
         result.references = list(prepared.reference_ids)
+        result.steps = outcome.steps
+        result.guidance_scale = outcome.guidance_scale
         result.warnings = [*([outcome.notice] if outcome.notice else []), *outcome.warnings]
         seconds = {stage: stage_time.total for stage, stage_time in outcome.timings.items()}
         result.first_step_seconds = seconds.get("first step", 0.0)

@@ -193,3 +193,46 @@ def tube(path: ArrayLike, radius: ArrayLike, flatness: float = 1.0, segments: in
     rings = np.concatenate([rings, rings[-1:], np.broadcast_to(points[-1], rings[:1].shape)])
     along = np.linspace(0.03, 0.97, len(points))
     return _grid(rings, turn / segments, np.concatenate([[0.0, 0.03], along, [0.97, 1.0]]))
+
+
+def extrusion(outline: ArrayLike, depth: float, kernel: ArrayLike = (0.0, 0.0)) -> dict[str, Surface]:
+    """Extrude a star-shaped outline along x: ``front`` (+x), ``back`` (-x) and one surface ``side0``.. per edge.
+
+    Unlike `prism` the outline need not be convex; the texture of the sides runs once around all of them.
+
+    Args:
+        outline: [N, 2] polygon (y, z) in metres, counter-clockwise seen from the front.
+        depth: extent along x, centred at x = 0.
+        kernel: [2] a point (y, z) inside, from which every edge is seen from its inner side.
+
+    Raises:
+        EscherNetError: when an edge is not seen counter-clockwise from the kernel.
+    """
+    points = np.asarray(outline, float)
+    middle = np.asarray(kernel, float)
+    if points.ndim != 2 or points.shape[1] != 2 or len(points) < 3:
+        raise EscherNetError(f"an extrusion's outline must be a polygon [N >= 3, 2], got shape {points.shape}")
+    following = np.roll(points, -1, axis=0)
+    one, two = points - middle, following - middle
+    if (one[:, 0] * two[:, 1] - one[:, 1] * two[:, 0] <= 0).any():
+        raise EscherNetError(
+            f"an extrusion's outline must run counter-clockwise as seen from its kernel {middle.tolist()}"
+        )
+    count = len(points)
+    fan = np.column_stack([np.zeros(count, np.int32), 1 + np.arange(count), 1 + (1 + np.arange(count)) % count])
+    flat = np.concatenate([middle[None], points])
+    uv = (flat - points.min(axis=0)) / np.ptp(points, axis=0)
+    front = np.column_stack([np.full(count + 1, depth / 2), flat])
+    back = np.column_stack([np.full(count + 1, -depth / 2), flat])
+    parts = {
+        "front": Surface(front, fan.astype(np.int32), uv),
+        "back": Surface(back, fan[:, ::-1].astype(np.int32), np.column_stack([1 - uv[:, 0], uv[:, 1]])),
+    }
+    length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(following - points, axis=1))])
+    length /= length[-1]
+    for i in range(count):
+        j = (i + 1) % count
+        side = quad(front[1 + i], back[1 + i], back[1 + j], front[1 + j])
+        along = length[[i, i, i + 1, i + 1]]
+        parts[f"side{i}"] = Surface(side.vertices, side.faces, np.column_stack([along, 1 - side.uv[:, 0]]))
+    return parts

@@ -24,6 +24,10 @@ class Pipeline(Protocol):
     def notice(self) -> str | None:
         """Sentence about the weights, repeated with every result."""
 
+    @property
+    def sampling(self) -> tuple[int, float]:
+        """(steps, guidance scale) that suit the weights."""
+
     def __call__(
         self,
         images: Any,
@@ -47,8 +51,8 @@ class SynthesisRequest:
         reference_images: uint8 RGB [N,H,H,3], taken with the model's camera, white around the object.
         reference_poses: ``camera_gl_from_world`` [N,4,4], model units.
         target_poses: the same for the wanted views, [M,4,4].
-        steps: denoising steps.
-        guidance_scale: weight of the references.
+        steps: denoising steps; None: as many as suit the weights.
+        guidance_scale: weight of the references; None: what suits the weights.
         seed: of the initial noise.
         fill_to: denoise at least so many targets together, repeating wanted poses; 15 is the authors' advice.
     """
@@ -56,8 +60,8 @@ class SynthesisRequest:
     reference_images: NDArray[np.uint8]
     reference_poses: NDArray[np.float64]
     target_poses: NDArray[np.float64]
-    steps: int = 50
-    guidance_scale: float = 3.0
+    steps: int | None = None
+    guidance_scale: float | None = None
     seed: int = 0
     fill_to: int = 15
 
@@ -82,6 +86,7 @@ class SynthesisResult:
 
     Attributes:
         images: uint8 RGB [M,H,W,3], in the order of the request's target poses.
+        steps, guidance_scale: what was used.
         timings: seconds by stage: ``first step`` (with the encoding of the references), ``other steps`` and
             ``decode``, and ``total``.
         notice: sentence about the weights, or None.
@@ -89,6 +94,8 @@ class SynthesisResult:
     """
 
     images: NDArray[np.uint8]
+    steps: int
+    guidance_scale: float
     timings: dict[str, StageTime]
     notice: str | None
     warnings: tuple[str, ...]

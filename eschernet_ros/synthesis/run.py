@@ -38,6 +38,9 @@ def synthesize(
         if on_progress is not None:
             on_progress(step, steps)
 
+    steps, guidance_scale = pipeline.sampling
+    steps = steps if request.steps is None else request.steps
+    guidance_scale = guidance_scale if request.guidance_scale is None else request.guidance_scale
     warnings = standoff_warnings(request.reference_poses, "reference")
     warnings += standoff_warnings(request.target_poses, "target")
     images = to_uint8(
@@ -45,8 +48,8 @@ def synthesize(
             request.reference_images,
             request.reference_poses,
             request.target_poses,
-            steps=request.steps,
-            guidance_scale=request.guidance_scale,
+            steps=steps,
+            guidance_scale=guidance_scale,
             seed=request.seed,
             callback=after_step,
             fill_to=request.fill_to,
@@ -55,4 +58,11 @@ def synthesize(
     end = time.perf_counter()
     timer.add("decode", end - last)
     timer.add("total", end - start)
-    return SynthesisResult(images=images, timings=timer.times(), notice=pipeline.notice, warnings=tuple(warnings))
+    return SynthesisResult(
+        images=images,
+        steps=steps,
+        guidance_scale=guidance_scale,
+        timings=timer.times(),
+        notice=pipeline.notice,
+        warnings=tuple(warnings),
+    )

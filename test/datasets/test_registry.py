@@ -30,7 +30,7 @@ def franka_folder(record_of, image_of, upright, tmp_path):
 
 
 def test_layouts_are_listed():
-    assert set(layouts()) == set(READERS) == {"franka16", "gso30"}
+    assert set(layouts()) == set(READERS) == {"franka16", "gso30", "objaverse"}
     assert all(layouts().values())
 
 

@@ -114,7 +114,7 @@ def test_targets_may_be_given_in_any_known_frame(node: GraphClient, frame_id: st
         ("object", [0, 9], {}, "no reference view 9; there are: 0, 1, 2"),
         ("", [], {}, "frame ''"),
         ("moon", [], {}, "frame 'moon'.*'object', 'base', 'camera_color_optical_frame'|'moon' in 'base'"),
-        ("object", [], {"steps": 0}, "steps is 0"),
+        ("object", [], {"steps": 1000}, "steps is 1000"),
         ("object", [], {"guidance_scale": float("nan")}, "guidance_scale"),
     ],
 )

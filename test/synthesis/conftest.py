@@ -23,6 +23,7 @@ class FakePipeline:
     """
 
     notice = "made up"
+    sampling = (7, 1.5)
 
     def __init__(self) -> None:
         self.started: list[int] = []
