@@ -4,16 +4,16 @@
 from __future__ import annotations
 
 import argparse
-import ast
 import dataclasses
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from eschernet_ros.errors import EscherNetError
-from eschernet_ros.training.settings import TrainingSettings, as_plain, read_settings
+from eschernet_ros.training.settings import TrainingSettings, as_plain, read_settings, setting_documents
 
 _NOT_OPTIONS = ("networks",)
 
@@ -27,14 +27,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--show-settings", action="store_true", help="print the settings of the run and stop")
     group = parser.add_argument_group("settings (they win over the file)")
-    documents = _documents()
+    documents = setting_documents()
     for item in dataclasses.fields(TrainingSettings):
         if item.name in _NOT_OPTIONS:
             continue
-        default = "" if item.default in (None, ()) else f" (default {item.default})"
+        default = "" if item.default in (None, ()) else f" (default {str(item.default).lower()})"
         group.add_argument(
             f"--{item.name.replace('_', '-')}",
-            type=_value,
+            type=_reader(str(item.type)),
             nargs="+" if "Sequence" in str(item.type) else None,
             metavar="X",
             help=documents[item.name].replace("%", "%%") + default,
@@ -48,10 +48,8 @@ def run(arguments: argparse.Namespace) -> int:
         value = getattr(arguments, item.name, None)
         if value is None:
             continue
-        if isinstance(value, list) and str(item.type) == "int | Sequence[int]":
-            value = value[0] if len(value) == 1 else tuple(value)
-        elif "str" in str(item.type):
-            value = tuple(map(str, value)) if isinstance(value, list) else str(value)
+        if str(item.type) == "int | Sequence[int]" and len(value) == 1:
+            value = value[0]
         overrides[item.name] = value
     settings = read_settings(arguments.settings, overrides)
     if arguments.show_settings:
@@ -60,11 +58,15 @@ def run(arguments: argparse.Namespace) -> int:
     logging.getLogger("eschernet_ros").setLevel(logging.INFO)
     if not settings.data:
         raise EscherNetError("no data: give folders of renders or recordings with --data or in the settings file.")
+    from accelerate import PartialState
+
     from eschernet_ros.training.sources import gather_scenes
     from eschernet_ros.training.trainer import train
 
     scenes = gather_scenes(settings.data, settings.minimum_views)
     result = train(settings, scenes, arguments.output, arguments.resume)
+    if not PartialState().is_main_process:
+        return 0
     state = "finished" if result.finished else "stopped; go on with --resume latest"
     print(f"{state} at step {result.step} of {settings.steps}; {result.skipped_views} unreadable views were skipped.")
     print(f"checkpoint: {result.checkpoint}")
@@ -73,25 +75,15 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _value(text: str) -> Any:
-    """A number, a truth value or text."""
-    if text.lower() in ("true", "false"):
-        return text.lower() == "true"
+def _reader(annotation: str) -> Callable[[str], Any]:
+    """What turns an option's text into a value: texts stay as they are, everything else is read as YAML."""
+    if annotation in ("str", "str | None", "Sequence[str]"):
+        return str
+    return _yaml
+
+
+def _yaml(text: str) -> Any:
     try:
-        value = ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text
-    return value if isinstance(value, int | float) else text
-
-
-def _documents() -> dict[str, str]:
-    """The sentence below each field of ``TrainingSettings``."""
-    import inspect
-
-    tree = ast.parse(inspect.getsource(TrainingSettings)).body[0]
-    assert isinstance(tree, ast.ClassDef)
-    found: dict[str, str] = {}
-    for item, after in zip(tree.body, tree.body[1:], strict=False):
-        if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name) and isinstance(after, ast.Expr):
-            found[item.target.id] = " ".join(str(ast.literal_eval(after.value)).split())
-    return found
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no YAML value") from error

@@ -5,8 +5,12 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from eschernet_ros.errors import EscherNetError
+
+if TYPE_CHECKING:
+    import torch
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,8 +25,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train the autoencoder."""
-    import torch
-
     from eschernet_ros.training.autoencoder import train_autoencoder
     from eschernet_ros.training.scenes import CachedScene
     from eschernet_ros.training.settings import read_autoencoder_settings
@@ -32,12 +34,24 @@ def run(arguments: argparse.Namespace) -> int:
     settings = read_autoencoder_settings(arguments.settings, overrides)
     if not settings.data:
         raise EscherNetError("no data: give folders of renders or recordings with --data or in the settings file.")
+    device = _device(arguments.device)
     scenes = gather_scenes(settings.data, 1)
     if settings.cache_views:
         scenes = [CachedScene(scene) for scene in scenes]
-    record = train_autoencoder(settings, scenes, arguments.output, torch.device(arguments.device))
+    record = train_autoencoder(settings, scenes, arguments.output, device)
     print(
         f"{record['steps']} steps in {record['seconds']:.0f} s; held-out PSNR {record['held_out_psnr_db']:.2f} dB; "
         f"{arguments.output}"
     )
     return 0
+
+
+def _device(name: str) -> torch.device:
+    import torch
+
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise EscherNetError(f"device {name!r} cannot be used here: {str(error).splitlines()[0]}") from error
+    return device

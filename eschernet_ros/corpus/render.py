@@ -7,6 +7,7 @@ z up, the object's longest side 1 and centred at the origin), and ``<folder>/cor
 
 from __future__ import annotations
 
+import contextlib
 import json
 import multiprocessing
 import os
@@ -15,11 +16,10 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from PIL import Image
@@ -31,6 +31,7 @@ from eschernet_ros.corpus.lighting import random_lighting
 from eschernet_ros.corpus.procedural import procedural_object
 from eschernet_ros.corpus.renderer import ViewRenderer
 from eschernet_ros.errors import EscherNetError
+from eschernet_ros.optional import MissingDependencyError
 
 RECORD = "corpus.json"
 LEAST_COVERED = 0.01
@@ -115,56 +116,73 @@ def render_object(renderer: ViewRenderer, seed: int, config: CorpusConfig, folde
     return redrawn
 
 
-_worker: tuple[ViewRenderer, CorpusConfig, Path] | None = None
-
-
-def _start_worker(config: CorpusConfig, folder: Path) -> None:
-    global _worker
+def _in_worker(seeds: list[int], config: CorpusConfig, folder: Path, results: Connection) -> None:
+    """Render every seed and report each; ends when there is no parent to report to."""
     os.environ.setdefault("LP_NUM_THREADS", "0")  # Mesa's software renderer: one thread per worker
-    _worker = ViewRenderer(config.size, config.views), config, folder
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """A killed parent cannot end its workers."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-def _work(seed: int) -> int | None:
-    assert _worker is not None
-    renderer, config, folder = _worker
-    return render_object(renderer, seed, config, folder)
-
-
-def _results(seeds: list[int], config: CorpusConfig, folder: Path, workers: int) -> Iterator[int | None]:
-    if workers == 1:
-        renderer = ViewRenderer(config.size, config.views)
+    with contextlib.suppress(BrokenPipeError):
         try:
+            renderer = ViewRenderer(config.size, config.views)
             for seed in seeds:
-                yield render_object(renderer, seed, config, folder)
-        finally:
-            renderer.close()
-        return
-    ViewRenderer(8, 1).close()  # a machine without OpenGL is explained here; not by a worker
+                results.send(render_object(renderer, seed, config, folder))
+        except BrokenPipeError:
+            raise
+        except (
+            EscherNetError,
+            MissingDependencyError,
+            OSError,
+        ) as error:  # what the command explains; anything else shows its traceback
+            results.send(error)
+
+
+def _here(seeds: list[int], config: CorpusConfig, folder: Path) -> Iterator[int | None]:
+    renderer = ViewRenderer(config.size, config.views)
+    try:
+        for seed in seeds:
+            yield render_object(renderer, seed, config, folder)
+    finally:
+        renderer.close()
+
+
+def _in_processes(seeds: list[int], config: CorpusConfig, folder: Path, workers: int) -> Iterator[int | None]:
+    """Deal the seeds out to processes and yield what they report; they end with this generator."""
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, context, _start_worker, (config, folder))
+    expected: dict[Connection, int] = {}
+    processes = []
     try:
         with _interrupts_ignored():  # Ctrl-C reaches every process; the workers inherit this, the parent ends them
-            results = pool.map(_work, seeds, chunksize=4)
-        yield from results
-    except BrokenProcessPool as error:
-        raise EscherNetError(
-            "a worker was killed or could not start (out of memory?); run the same command again, with fewer "
-            "workers, to complete the corpus"
-        ) from error
+            for index in range(workers):
+                share = seeds[index::workers]
+                results, theirs = context.Pipe(duplex=False)
+                process = context.Process(target=_in_worker, args=(share, config, folder, theirs), daemon=True)
+                process.start()
+                theirs.close()  # so that the worker's end is the only one, and its death an end of file
+                processes.append(process)
+                expected[results] = len(share)
+        while expected:
+            for ready in wait(list(expected)):
+                results = cast(Connection, ready)
+                try:
+                    result = results.recv()
+                except (EOFError, OSError) as error:
+                    raise EscherNetError(
+                        "a worker ended before its time (killed, for lack of memory?); run the same command again, "
+                        "with fewer workers, to complete the corpus"
+                    ) from error
+                if isinstance(result, Exception):
+                    raise result
+                expected[results] -= 1
+                if not expected[results]:
+                    del expected[results]
+                yield result
+        for process in processes:
+            process.join()
     finally:
-        pool.shutdown(cancel_futures=True)
+        for process in processes:
+            process.terminate()
+            process.join()
 
 
-@contextmanager
+@contextlib.contextmanager
 def _interrupts_ignored() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():  # only the main thread may say so
         yield
@@ -243,7 +261,9 @@ def render_corpus(
     bar = tqdm(total=objects, initial=objects - len(missing), unit="object", disable=not progress, file=sys.stderr)
     with bar:
         if missing:
-            for result in _results(missing, config, folder, min(workers, len(missing))):
+            workers = min(workers, len(missing))
+            drawn = _here(missing, config, folder) if workers == 1 else _in_processes(missing, config, folder, workers)
+            for result in drawn:
                 redrawn += result or 0
                 refused += result is None
                 bar.update()

@@ -153,9 +153,11 @@ def _split_heads(features: Tensor, attn: Attention) -> Tensor:
 def _attend(attn: Attention, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
     """Scaled dot-product attention and output projection, [S, heads, n, d/heads] -> [S, n, d]."""
     if queries.requires_grad and queries.device.type == "cpu":
-        # torch's fused attention takes 2.5 times as long on the CPU, forward and backward, in bfloat16
-        scores = (queries * attn.scale) @ keys.transpose(-1, -2)
-        attended = scores.softmax(-1).to(values.dtype) @ values
+        # torch's fused attention takes 2.5 times as long on the CPU, forward and backward, in bfloat16; autocast would
+        # widen the scores for the softmax, which works in float32 inside whatever it is given
+        with torch.autocast("cpu", enabled=False):
+            scores = (queries * attn.scale) @ keys.transpose(-1, -2)
+            attended = scores.softmax(-1) @ values
     else:
         attended = functional.scaled_dot_product_attention(queries, keys, values, scale=attn.scale)
     attended = attended.transpose(1, 2).flatten(-2)

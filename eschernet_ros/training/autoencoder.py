@@ -26,7 +26,7 @@ from eschernet_ros.training.settings import AutoencoderSettings
 logger = logging.getLogger(__name__)
 
 _HELD_OUT = 64
-_ORDER, _VIEW = 0, 1
+_VIEW = 1  # stream of random numbers
 
 
 def train_autoencoder(
@@ -44,7 +44,8 @@ def train_autoencoder(
         The record that ``training.json`` holds: settings, steps, seconds, held-out PSNR in dB, scaling factor.
 
     Raises:
-        EscherNetError: a network configuration that diffusers does not take, or fewer than 2 scenes.
+        EscherNetError: a network configuration that diffusers does not take, fewer than 2 scenes, or held-out scenes
+            that cannot be read.
     """
     if len(scenes) < 2:
         raise EscherNetError(f"an autoencoder cannot be trained on {len(scenes)} scene(s); give more renders.")
@@ -55,7 +56,7 @@ def train_autoencoder(
         raise EscherNetError(f"network does not describe an AutoencoderDC: {error}") from error
     size = settings.image_size
     held_out = min(_HELD_OUT, max(1, len(scenes) // 10))
-    training, validation = scenes[:-held_out], scenes[-held_out:]
+    training, pictures = scenes[:-held_out], _first_views(scenes[-held_out:], size)
     optimiser = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=0.0, betas=(0.9, 0.99))
     network.train()
     started, progress_made, losses = time.monotonic(), 0.0, []
@@ -85,7 +86,7 @@ def train_autoencoder(
             bar.set_postfix_str(f"{_decibel(float(np.mean(losses[-100:])) / 4):.2f} dB", refresh=False)
     bar.close()
     network.eval()
-    quality, scale = _measure(network, validation, size, device)
+    quality, scale = _measure(network, pictures, device)
     network.register_to_config(scaling_factor=round(scale, 5))
     network.to(memory_format=torch.contiguous_format).save_pretrained(str(output))
     record = {
@@ -93,7 +94,7 @@ def train_autoencoder(
         "images": step * settings.batch_size,
         "seconds": round(time.monotonic() - started, 1),
         "held_out_psnr_db": round(quality, 3),
-        "held_out_scenes": held_out,
+        "held_out_scenes": len(pictures),
         "scaling_factor": round(scale, 5),
         "settings": {**vars(settings), "network": dict(settings.network), "data": list(settings.data)},
     }
@@ -125,14 +126,28 @@ def _batch(scenes: Sequence[TrainingScene], size: int, count: int, seed: int, st
     return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
 
 
-@torch.inference_mode()
-def _measure(
-    network: AutoencoderDC, scenes: Sequence[TrainingScene], size: int, device: torch.device
-) -> tuple[float, float]:
-    """(mean PSNR in dB of 8-bit images of held-out scenes, 1 / standard deviation of the latents)."""
-    decibels, latents = [], []
+def _first_views(scenes: Sequence[TrainingScene], size: int) -> list[np.ndarray]:
+    """Of every scene the first image, uint8 [size, size, 3], that can be read."""
+    found = []
     for scene in scenes:
-        image = torch.from_numpy(scene.view(0, size)[0]).permute(2, 0, 1)[None].float().div(127.5).sub(1.0).to(device)
+        for index in range(len(scene)):
+            try:
+                found.append(scene.view(index, size)[0])
+            except DatasetError as error:
+                logger.warning("skipped: %s", error)
+                continue
+            break
+    if not found:
+        raise EscherNetError(f"no image of the {len(scenes)} scene(s) that are held out can be read.")
+    return found
+
+
+@torch.inference_mode()
+def _measure(network: AutoencoderDC, pictures: Sequence[np.ndarray], device: torch.device) -> tuple[float, float]:
+    """(mean PSNR in dB of 8-bit images, 1 / standard deviation of their latents)."""
+    decibels, latents = [], []
+    for picture in pictures:
+        image = torch.from_numpy(picture).permute(2, 0, 1)[None].float().div(127.5).sub(1.0).to(device)
         latent = network.encode(image).latent
         error = functional.mse_loss(network.decode(latent).sample.clamp(-1, 1), image) / 4
         decibels.append(_decibel(float(error)))

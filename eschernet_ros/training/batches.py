@@ -7,10 +7,11 @@ would have seen, and so does one on another number of processes or with another 
 
 from __future__ import annotations
 
-import logging
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,10 +20,9 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from eschernet_ros.datasets.errors import DatasetError
+from eschernet_ros.errors import EscherNetError
 from eschernet_ros.geometry import SE3, pose_vector_4dof
 from eschernet_ros.training.scenes import TrainingScene
-
-logger = logging.getLogger(__name__)
 
 _ORDER, _COUNT, _SCENE = 0, 1, 2  # streams of random numbers
 _ATTEMPTS = 20
@@ -68,7 +68,7 @@ class Batch:
         noise: [S, M, c, h, w] standard normal.
         posterior_noise: [S, M, c, h, w] standard normal, for the autoencoder's posterior.
         keep: [S] False where the scene is trained without references.
-        skipped: views that could not be read while this batch was drawn.
+        skipped: a sentence for every view that could not be read while this batch was drawn.
     """
 
     reference_images: Tensor
@@ -79,15 +79,16 @@ class Batch:
     noise: Tensor
     posterior_noise: Tensor
     keep: Tensor
-    skipped: int
+    skipped: tuple[str, ...]
 
     def to(self, device: torch.device) -> Batch:
-        """The batch on a device; cameras stay in float64."""
-        moved = {
-            name: value.to(device, non_blocking=True) if isinstance(value, Tensor) else value
+        """The batch on a device; cameras stay on the CPU, where CaPE inverts them in float64."""
+        moved: dict[str, Any] = {
+            name: value.to(device, non_blocking=True)
             for name, value in vars(self).items()
+            if isinstance(value, Tensor) and not name.endswith("_cameras")
         }
-        return Batch(**moved)
+        return dataclasses.replace(self, **moved)
 
 
 class Batches(Dataset):
@@ -126,7 +127,6 @@ class Batches(Dataset):
         self.processes = processes
         self.accumulation = batch_size // (device_batch_size * processes)
         self._permutation = lru_cache(maxsize=2)(self._draw_permutation)
-        self._reported: set[str] = set()
 
     def __getstate__(self) -> dict[str, object]:
         """Without the cache, so that loader processes can be spawned."""
@@ -160,7 +160,7 @@ class Batches(Dataset):
             noise=torch.from_numpy(np.stack(columns[3])),
             posterior_noise=torch.from_numpy(np.stack(columns[4])),
             keep=torch.tensor(columns[5]),
-            skipped=sum(columns[6]),
+            skipped=tuple(sentence for sentences in columns[6] for sentence in sentences),
         )
 
     def _draw_permutation(self, epoch: int) -> NDArray[np.int64]:
@@ -168,7 +168,7 @@ class Batches(Dataset):
 
     def _draw(
         self, place: int, references: int
-    ) -> tuple[NDArray[np.uint8], NDArray[np.float64], int, NDArray[np.float32], NDArray[np.float32], bool, int]:
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float64], int, NDArray[np.float32], NDArray[np.float32], bool, list[str]]:
         """The scene at one place of the endless sequence: every scene once an epoch, in an order of its own."""
         epoch, within = divmod(place, len(self.scenes))
         rng = np.random.default_rng([self.seed, _SCENE, place])
@@ -179,7 +179,8 @@ class Batches(Dataset):
         noise = rng.standard_normal(latents, dtype=np.float32)
         posterior = rng.standard_normal(latents, dtype=np.float32)
         scene = self.scenes[self._permutation(epoch)[within]]
-        wanted, skipped = references + shape.targets, 0
+        wanted = references + shape.targets
+        skipped: list[str] = []
         images: list[NDArray[np.uint8]] = []
         cameras: list[NDArray[np.float64]] = []
         undrawn: list[int] = []
@@ -189,22 +190,24 @@ class Batches(Dataset):
             view = undrawn.pop() if shape.distinct else int(rng.integers(len(scene)))
             try:
                 image, pose = scene.view(view, shape.image_size)
+                camera = pose if shape.cape == "6dof" else _pose_vector(scene, view, pose)
             except DatasetError as error:
-                skipped += 1
-                self._report(str(error))
-                if skipped % _ATTEMPTS == 0:
+                skipped.append(str(error))
+                if len(skipped) % _ATTEMPTS == 0:
                     scene = self.scenes[int(rng.integers(len(self.scenes)))]
                     images, cameras, undrawn = [], [], []
-                if skipped == _ATTEMPTS * _ATTEMPTS:
+                if len(skipped) == _ATTEMPTS * _ATTEMPTS:
                     raise DatasetError(
-                        f"{skipped} draws in a row met views that cannot be read, the last: {error}"
+                        f"{len(skipped)} draws for one scene met views that cannot be read, the last: {error}"
                     ) from error
                 continue
             images.append(image)
-            cameras.append(pose if shape.cape == "6dof" else pose_vector_4dof(SE3.from_matrix(pose))[0])
+            cameras.append(camera)
         return np.stack(images), np.stack(cameras), time_step, noise, posterior, keep, skipped
 
-    def _report(self, sentence: str) -> None:
-        if sentence not in self._reported:
-            self._reported.add(sentence)
-            logger.warning("skipped (%d so far in this process): %s", len(self._reported), sentence)
+
+def _pose_vector(scene: TrainingScene, view: int, pose: NDArray[np.float64]) -> NDArray[np.float64]:
+    try:
+        return pose_vector_4dof(SE3.from_matrix(pose))[0]
+    except EscherNetError as error:
+        raise DatasetError(f"view {view} of '{scene.name}' has no 4DoF pose: {error}") from error

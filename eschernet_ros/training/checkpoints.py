@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import shutil
@@ -15,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from eschernet_ros.errors import EscherNetError
+
+logger = logging.getLogger(__name__)
 
 STATE_FOLDER = "training_state"
 RECORD_FILE = "training.json"
@@ -41,12 +44,30 @@ def find_checkpoint(output: Path, wanted: str) -> Path | None:
     """
     existing = existing_checkpoints(output)
     if wanted == "latest":
-        return existing[-1] if existing else None
-    folder = checkpoint_folder(output, int(wanted)) if wanted.isdecimal() else Path(wanted)
+        if not existing:
+            return None
+        folder = existing[-1]
+    else:
+        folder = checkpoint_folder(output, int(wanted)) if wanted.isdecimal() else Path(wanted).expanduser()
     if not (folder / STATE_FOLDER).is_dir():
         names = ", ".join(entry.name for entry in existing) or "none"
         raise EscherNetError(f"{folder} is no checkpoint with a training state; {output} holds {names}.")
     return folder
+
+
+def set_aside_later(output: Path, step: int) -> list[Path]:
+    """Rename checkpoints of steps beyond ``step`` to ``*.set-aside``: a run goes on before them and makes its own.
+
+    Otherwise they would count as the newest. An older folder of that name is removed.
+    """
+    renamed = []
+    for folder in existing_checkpoints(output):
+        if int(folder.name.removeprefix("checkpoint-")) > step:
+            aside = folder.with_name(folder.name + ".set-aside")
+            shutil.rmtree(aside, ignore_errors=True)
+            renamed.append(folder.rename(aside))
+            logger.warning("%s is of a later step than %d, where this run goes on: now %s.", folder, step, aside.name)
+    return renamed
 
 
 def write_checkpoint(
@@ -54,11 +75,13 @@ def write_checkpoint(
 ) -> Path:
     """Write a checkpoint under another name, sync it, rename it, then remove the oldest beyond ``keep`` (0: none).
 
-    ``write`` fills the folder it is given; ``record`` becomes its ``training.json``.
+    ``write`` fills the folder it is given; ``record`` becomes its ``training.json``. What killed writes left is
+    removed first.
     """
     folder = checkpoint_folder(output, step)
+    for leftover in output.glob("checkpoint-*.partial"):
+        shutil.rmtree(leftover)
     partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     write(partial)
     (partial / RECORD_FILE).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

@@ -7,6 +7,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from eschernet_ros.datasets.atomic_files import write_atomically
+
 
 class MetricsFile:
     """Appends to ``metrics.jsonl``."""
@@ -15,7 +17,7 @@ class MetricsFile:
         """Keep the lines of steps up to ``first_step``: what is beyond will be written again."""
         self._path = path
         kept = [line for line in read_metrics(path) if line["step"] <= first_step]
-        path.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
+        write_atomically(path, "".join(json.dumps(line) + "\n" for line in kept).encode())
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
         """Add a line."""

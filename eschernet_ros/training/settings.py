@@ -6,8 +6,11 @@ A run is described by a YAML file with the names of ``TrainingSettings``; the co
 
 from __future__ import annotations
 
+import ast
 import dataclasses
-from collections.abc import Mapping, Sequence
+import inspect
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,6 +42,8 @@ class TrainingSettings:
     """Start from random weights: configurations `unet`, `image_encoder` and `scheduler`."""
     autoencoder: str | None = None
     """With networks: folder of the autoencoder, as `eschernet-ros train-autoencoder` writes it."""
+    image_size: int | None = None
+    """Side of the images, pixels. None: 256 with stable_diffusion, otherwise what checkpoint or networks state."""
 
     # data
     data: Sequence[str] = ()
@@ -56,7 +61,8 @@ class TrainingSettings:
     targets: int = 3
     """Target views of a scene (T_out)."""
     distinct_views: bool = False
-    """Draw the views of a scene without replacement: no target is its own reference. The published recipe replaces."""
+    """Draw the views of a scene without replacement, as far as it has enough: no target is its own reference then.
+    The published recipe replaces."""
     conditioning_dropout: float = 0.1
     """Probability that a scene is trained without its references."""
     high_noise_bias: float = 1.0
@@ -132,10 +138,16 @@ class TrainingSettings:
                 "a run starts from one of checkpoint, stable_diffusion and networks; "
                 f"{' and '.join(starts) if starts else 'none'} is given."
             )
-        if self.networks is not None and not {"unet", "image_encoder", "scheduler"} <= set(self.networks):
-            raise EscherNetError(f"networks needs unet, image_encoder and scheduler, not {sorted(self.networks)}.")
+        if self.networks is not None:
+            if set(self.networks) != {"unet", "image_encoder", "scheduler"}:
+                raise EscherNetError(f"networks needs unet, image_encoder and scheduler, not {list(self.networks)}.")
+            for name, config in self.networks.items():
+                if not isinstance(config, Mapping):
+                    raise EscherNetError(f"networks: {name} is {config!r}; it must be a configuration.")
         if (self.networks is None) != (self.autoencoder is None):
             raise EscherNetError("networks and autoencoder belong together: the folder of train-autoencoder.")
+        if self.image_size is not None:
+            _positive(self, "image_size")
         low, high = self.reference_range
         _positive(self, "targets", "steps", "batch_size", "device_batch_size", "checkpoint_every", "log_every")
         _positive(self, "validate_every", "validation_references", "minimum_views", "learning_rate", "clip_gradient")
@@ -144,16 +156,8 @@ class TrainingSettings:
         for name in ("conditioning_dropout", "ema_decay", "adam_beta2"):
             if not 0 <= getattr(self, name) < 1:
                 raise EscherNetError(f"{name} is {getattr(self, name)!r}; it must be in [0, 1).")
-        for name in (
-            "warmup_steps",
-            "keep_checkpoints",
-            "validation_scenes",
-            "workers",
-            "maximum_hours",
-            "weight_decay",
-        ):
-            if getattr(self, name) < 0:
-                raise EscherNetError(f"{name} is {getattr(self, name)!r}; it must not be negative.")
+        _not_negative(self, "learning_rate_start", "learning_rate_end", "warmup_steps", "weight_decay", "seed")
+        _not_negative(self, "keep_checkpoints", "validation_scenes", "workers", "maximum_hours")
         if not 1 <= self.high_noise_bias <= 10:
             raise EscherNetError(f"high_noise_bias is {self.high_noise_bias!r}; it must be from 1 to 10.")
         if self.mixed_precision not in ("no", "bf16", "fp16"):
@@ -161,6 +165,8 @@ class TrainingSettings:
         unknown = set(self.trackers) - {"tensorboard", "wandb"}
         if unknown:
             raise EscherNetError(f"trackers holds {sorted(unknown)}; known are tensorboard and wandb.")
+        if self.sampling is not None:
+            _check_sampling(self.sampling)
 
     @property
     def reference_range(self) -> tuple[int, int]:
@@ -169,7 +175,7 @@ class TrainingSettings:
             return self.references, self.references
         if len(self.references) != 2:
             raise EscherNetError(f"references is {self.references!r}; it must be 1 or more, or [low, high].")
-        return int(self.references[0]), int(self.references[1])
+        return self.references[0], self.references[1]
 
 
 def read_settings(path: Path | None, overrides: Mapping[str, Any]) -> TrainingSettings:
@@ -195,6 +201,17 @@ def as_plain(settings: TrainingSettings) -> dict[str, Any]:
     }
 
 
+def setting_documents() -> dict[str, str]:
+    """Name of every setting -> the sentences below it in ``TrainingSettings``."""
+    tree = ast.parse(inspect.getsource(TrainingSettings)).body[0]
+    assert isinstance(tree, ast.ClassDef)
+    found: dict[str, str] = {}
+    for item, after in zip(tree.body, tree.body[1:], strict=False):
+        if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name) and isinstance(after, ast.Expr):
+            found[item.target.id] = " ".join(str(ast.literal_eval(after.value)).split())
+    return found
+
+
 def read_autoencoder_settings(path: Path, overrides: Mapping[str, Any]) -> AutoencoderSettings:
     """Autoencoder settings of a YAML file with single values replaced.
 
@@ -217,43 +234,93 @@ def _read_yaml(path: Path) -> dict[str, Any]:
 
 def _checked(kind: type, values: Mapping[str, Any], path: Path | None) -> dict[str, Any]:
     known = {item.name: item for item in dataclasses.fields(kind)}
-    unknown = sorted(set(values) - set(known))
+    unknown = sorted(map(str, set(values) - set(known)))
     if unknown:
         raise EscherNetError(f"{path or 'the settings'}: there is no setting {', '.join(unknown)}.")
     return {name: _typed(name, value, known[name].type) for name, value in values.items()}
 
 
 def _typed(name: str, value: Any, annotation: Any) -> Any:
-    """``value``, a YAML scalar, as its annotation asks for; numbers like 1e-4 are strings to YAML."""
+    """``value``, read from YAML, as its annotation asks for."""
     text = str(annotation)
     if value is None and "None" in text:
         return None
-    if isinstance(value, str) and text in ("int", "float"):
-        try:
-            number = float(value)
-        except ValueError as error:
-            raise EscherNetError(f"{name} is {value!r}; it must be a number.") from error
-        value = int(number) if text == "int" and number == int(number) else number
+    if text in ("int", "int | None", "float"):
+        value = _number(value)
     if isinstance(value, list):
         value = tuple(value)
-    wanted: tuple[type, ...] = {
-        "int": (int,),
-        "float": (int, float),
-        "bool": (bool,),
-        "str": (str,),
-        "str | None": (str,),
-        "int | Sequence[int]": (int, tuple),
-        "Sequence[str]": (tuple,),
-    }.get(text, (dict,))
-    if not isinstance(value, wanted) or (isinstance(value, bool) and bool not in wanted):
-        raise EscherNetError(f"{name} is {value!r}; it must be {text.replace(' | ', ' or ')}.")
+    words, fits = _KINDS[text]
+    if not fits(value):
+        raise EscherNetError(f"{name} is {value!r}; it must be {words}.")
     return float(value) if text == "float" else value
 
 
-def _positive(settings: TrainingSettings, *names: str) -> None:
+def _number(value: Any) -> Any:
+    """Text like 1e-4, which is no number to YAML, as a number, and 1e3 as a whole one; all else as it is."""
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            return value
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_mapping(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+_KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "int": ("a whole number", _is_whole),
+    "int | None": ("a whole number", _is_whole),
+    "float": ("a finite number", _is_finite),
+    "bool": ("true or false", lambda value: isinstance(value, bool)),
+    "str": ("text", _is_text),
+    "str | None": ("text", _is_text),
+    "int | Sequence[int]": (
+        "a whole number or [low, high]",
+        lambda value: _is_whole(value) or (isinstance(value, tuple) and all(map(_is_whole, value))),
+    ),
+    "Sequence[str]": ("a list of texts", lambda value: isinstance(value, tuple) and all(map(_is_text, value))),
+    "Mapping[str, Any]": ("names and values", _is_mapping),
+    "Mapping[str, Any] | None": ("names and values", _is_mapping),
+    "Mapping[str, float] | None": ("names and numbers", _is_mapping),
+}
+"""Annotation of a setting -> what it must be, in words and as a check."""
+
+
+def _check_sampling(sampling: Mapping[str, Any]) -> None:
+    steps: Any = sampling.get("steps")
+    guidance: Any = sampling.get("guidance_scale")
+    fits = set(sampling) == {"steps", "guidance_scale"} and _is_whole(steps) and _is_finite(guidance)
+    if not fits or steps < 1 or guidance < 0:
+        raise EscherNetError(
+            f"sampling is {dict(sampling)!r}; it must hold steps (a whole number, 1 or more) and guidance_scale "
+            "(0 or more), and nothing else."
+        )
+
+
+def _positive(settings: TrainingSettings | AutoencoderSettings, *names: str) -> None:
     for name in names:
         if not getattr(settings, name) > 0:
             raise EscherNetError(f"{name} is {getattr(settings, name)!r}; it must be more than 0.")
+
+
+def _not_negative(settings: TrainingSettings | AutoencoderSettings, *names: str) -> None:
+    for name in names:
+        if not getattr(settings, name) >= 0:
+            raise EscherNetError(f"{name} is {getattr(settings, name)!r}; it must not be negative.")
 
 
 @dataclass(frozen=True)
@@ -284,3 +351,12 @@ class AutoencoderSettings:
     """Of weights and draws."""
     maximum_hours: float = 0.0
     """Stop after so long, with the learning rate run down; 0: no limit."""
+
+    def __post_init__(self) -> None:
+        """Check every value.
+
+        Raises:
+            EscherNetError: with the setting, its value and what it must be.
+        """
+        _positive(self, "image_size", "steps", "batch_size", "learning_rate")
+        _not_negative(self, "latent_penalty", "latent_noise", "squared_weight", "maximum_hours", "seed")

@@ -115,7 +115,7 @@ def test_a_killed_worker_is_explained(long_run):
     os.kill(workers[0], signal.SIGKILL)
     _, errors = long_run.communicate(timeout=60)
     assert long_run.returncode == 2
-    assert "worker was killed" in errors
+    assert "a worker ended" in errors
     assert "Traceback" not in errors
 
 
@@ -145,6 +145,18 @@ def test_a_machine_without_opengl_is_explained(tmp_path, workers):
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2
     assert "apt install libegl1" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_missing_moderngl_is_explained(tmp_path, workers):
+    (tmp_path / "moderngl.py").write_text("raise ImportError('not installed')")
+    command = [sys.executable, "-c", CODE, "render-corpus", str(tmp_path / "out"), "--objects", "9"]
+    path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = {**os.environ, "PYTHONPATH": path}
+    done = subprocess.run([*command, "--workers", workers], env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert "pip install 'moderngl" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -12,6 +12,7 @@ import torch
 
 from eschernet_ros.geometry import look_at_origin
 from eschernet_ros.model import EscherNetPipeline, bundled, save_checkpoint
+from eschernet_ros.model.random_weights import random_checkpoint
 
 
 @pytest.fixture(scope="package", autouse=True)
@@ -51,9 +52,17 @@ def golden_pipe(golden_folder):
 
 
 @pytest.fixture(scope="session")
-def tiny():
-    """The bundled 6DoF checkpoint in float64, where equal results differ by rounding alone."""
-    return EscherNetPipeline.from_pretrained("bundled-6dof", dtype=torch.float64)
+def random_6dof(tmp_path_factory):
+    """Folder of a small 6DoF checkpoint with random weights, in float16; not to be changed."""
+    folder = tmp_path_factory.mktemp("random") / "tiny-6dof"
+    save_checkpoint(random_checkpoint("6dof"), folder, dtype=torch.float16)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny(random_6dof):
+    """A 6DoF checkpoint with random weights in float64, where equal results differ by rounding alone."""
+    return EscherNetPipeline.from_pretrained(random_6dof, dtype=torch.float64)
 
 
 @pytest.fixture(scope="session")

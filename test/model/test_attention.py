@@ -13,7 +13,7 @@ from eschernet_ros.model.pipeline import EscherNetPipeline
 
 @pytest.fixture
 def network():
-    return EscherNetPipeline(load_checkpoint("bundled-6dof")).checkpoint.unet
+    return EscherNetPipeline(load_checkpoint("bundled-4dof")).checkpoint.unet
 
 
 def make_scene(targets=2, references=3):

@@ -19,9 +19,9 @@ from eschernet_ros.model import EscherNetPipeline, bundled, load_checkpoint
 
 
 @pytest.fixture
-def folder(tmp_path):
-    """A copy of the bundled 6DoF checkpoint to damage."""
-    return shutil.copytree(bundled("6dof"), tmp_path / "copy")
+def folder(tmp_path, random_6dof):
+    """A copy of a small 6DoF checkpoint to damage."""
+    return shutil.copytree(random_6dof, tmp_path / "copy")
 
 
 def edit(path, **changes):
@@ -36,22 +36,33 @@ def rewrite(path, change):
     safetensors.torch.save_file(weights, path)
 
 
-@pytest.mark.parametrize("cape", ["6dof", "4dof"])
-def test_bundled_checkpoints_load_and_say_they_are_untrained(cape, caplog):
-    pipe = EscherNetPipeline.from_pretrained(f"bundled-{cape}")
-    assert pipe.cape == cape
-    assert pipe.name == f"bundled-{cape}"
-    assert pipe.trained is False
+def test_the_bundled_4dof_checkpoint_says_that_it_is_untrained(caplog):
+    pipe = EscherNetPipeline.from_pretrained("bundled-4dof")
+    assert (pipe.cape, pipe.name, pipe.trained) == ("4dof", "bundled-4dof", False)
     assert pipe.notice is not None and "untrained" in pipe.notice
     assert pipe.notice in caplog.text
     assert pipe.device == torch.device("cpu")
-    stored = json.loads((bundled(cape) / "model_index.json").read_text())["eschernet_ros"]
-    assert stored == {"cape": cape, "trained": False, "notice": pipe.notice}
+    assert pipe.sampling == (50, 3.0)
+    stored = json.loads((bundled("4dof") / "model_index.json").read_text())["eschernet_ros"]
+    assert stored == {"cape": "4dof", "trained": False, "notice": pipe.notice}
 
 
-@pytest.mark.parametrize("cape", ["6dof", "4dof"])
-def test_bundled_checkpoints_are_small(cape):
-    assert sum(path.stat().st_size for path in bundled(cape).rglob("*") if path.is_file()) < 1_500_000
+def test_the_bundled_6dof_checkpoint_is_trained_and_says_how_to_sample_it(caplog):
+    pipe = EscherNetPipeline.from_pretrained("bundled-6dof")
+    assert (pipe.cape, pipe.name, pipe.trained, pipe.notice) == ("6dof", "bundled-6dof", True, None)
+    assert caplog.text == ""
+    assert pipe.image_size == 64
+    steps, guidance_scale = pipe.sampling
+    assert 1 <= steps <= 20
+    assert 1.0 <= guidance_scale <= 3.0
+
+
+def test_bundled_checkpoints_are_small():
+    size = {
+        cape: sum(path.stat().st_size for path in bundled(cape).rglob("*.safetensors")) for cape in ("6dof", "4dof")
+    }
+    assert size["6dof"] < 25_000_000
+    assert size["4dof"] < 1_500_000
 
 
 @pytest.mark.parametrize("safe", [True, False], ids=["safetensors", "bin"])
@@ -108,7 +119,7 @@ def test_the_autoencoder_s_old_key_names_are_understood(folder):
     rewrite(path, age)
     assert any("proj_attn" in key for key in safetensors.torch.load_file(path))
     old_names = load_checkpoint(folder).vae
-    assert golden_set.checksum(old_names) == golden_set.checksum(load_checkpoint("bundled-6dof").vae)
+    assert golden_set.checksum(old_names) == golden_set.checksum(load_checkpoint(random_6dof).vae)
 
 
 def test_the_other_cape_is_refused():
@@ -214,8 +225,8 @@ def test_a_unet_that_does_not_fit_the_encoding_is_refused():
         EscherNetPipeline(checkpoint)
 
 
-def test_attention_with_biases_is_refused():
-    checkpoint = load_checkpoint("bundled-6dof")
+def test_attention_with_biases_is_refused(random_6dof):
+    checkpoint = load_checkpoint(random_6dof)
     layer = checkpoint.unet.mid_block.attentions[0].transformer_blocks[0].attn2
     layer.to_k = torch.nn.Linear(64, 32)
     with pytest.raises(EscherNetError, match="keys and values must have no bias"):
@@ -236,12 +247,12 @@ def test_a_file_is_no_folder(tmp_path):
         EscherNetPipeline.from_pretrained(tmp_path / "file")
 
 
-def test_the_hub_is_asked_for_the_needed_folders_only(monkeypatch, caplog):
+def test_the_hub_is_asked_for_the_needed_folders_only(monkeypatch, caplog, random_6dof):
     asked = {}
 
     def snapshot(repository, allow_patterns):
         asked.update(repository=repository, patterns=allow_patterns)
-        return str(bundled("6dof"))
+        return str(random_6dof)
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot)
     with caplog.at_level(logging.INFO):
@@ -262,13 +273,13 @@ def test_an_offline_machine_gets_a_sentence(monkeypatch, tmp_path):
 @pytest.mark.parametrize("device", ["cuda:77", "nonsense", "meta"])
 def test_devices_that_are_not_there(device):
     with pytest.raises(EscherNetError, match=f"device '{device}'"):
-        EscherNetPipeline.from_pretrained("bundled-6dof", device=device)
+        EscherNetPipeline.from_pretrained("bundled-4dof", device=device)
 
 
 @pytest.mark.parametrize("dtype", ["int8", "float31", torch.int32, None])
 def test_types_that_do_not_float(dtype):
     with pytest.raises(EscherNetError, match="it must be float32, float64, bfloat16 or float16"):
-        EscherNetPipeline.from_pretrained("bundled-6dof", dtype=dtype)
+        EscherNetPipeline.from_pretrained("bundled-4dof", dtype=dtype)
 
 
 @pytest.mark.parametrize(
@@ -279,8 +290,8 @@ def test_types_that_do_not_float(dtype):
         ("unet", "sample_size", None, "states no sample_size"),
     ],
 )
-def test_networks_that_do_not_belong_together_are_refused(part, key, value, sentence):
-    checkpoint = load_checkpoint("bundled-6dof")
+def test_networks_that_do_not_belong_together_are_refused(part, key, value, sentence, random_6dof):
+    checkpoint = load_checkpoint(random_6dof)
     getattr(checkpoint, part).register_to_config(**{key: value})
     with pytest.raises(EscherNetError, match=sentence):
         dataclasses.replace(checkpoint)

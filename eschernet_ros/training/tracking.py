@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The accelerator of a run and its trackers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import accelerate
+
+from eschernet_ros.errors import EscherNetError
+from eschernet_ros.optional import require
+from eschernet_ros.training.settings import TrainingSettings, as_plain
+
+
+def make_accelerator(settings: TrainingSettings, output: Path) -> accelerate.Accelerator:
+    """The accelerator of this process, as ``accelerate launch`` or its absence says.
+
+    Raises:
+        EscherNetError: a precision that the device cannot do, or that differs from that of an earlier run in this
+            process.
+        MissingDependencyError: a tracker that is not installed.
+    """
+    for tracker in settings.trackers:
+        require(tracker, f"pip install {tracker}", f"trackers: {tracker}")
+    try:
+        return accelerate.Accelerator(
+            mixed_precision=settings.mixed_precision,
+            log_with=list(settings.trackers) or None,
+            project_dir=str(output),
+            step_scheduler_with_optimizer=False,
+        )
+    except ValueError as error:
+        raise EscherNetError(f"mixed_precision {settings.mixed_precision!r} cannot be used: {error}") from error
+
+
+def start_trackers(accelerator: accelerate.Accelerator, settings: TrainingSettings, output: Path) -> None:
+    """Start the trackers with the settings that are single values; ``output`` exists.
+
+    Raises:
+        EscherNetError: a tracker that does not start.
+    """
+    if not settings.trackers:
+        return
+    options = {"wandb": {"mode": "offline" if settings.wandb_offline else "online", "dir": str(output)}}
+    flat = {key: value for key, value in as_plain(settings).items() if isinstance(value, int | float | str)}
+    try:
+        accelerator.init_trackers(
+            settings.project, flat, {key: value for key, value in options.items() if key in settings.trackers}
+        )
+    except Exception as error:  # the trackers raise errors of their own kinds
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise EscherNetError(
+            f"trackers {', '.join(settings.trackers)} could not be started: {reason}. For Weights & Biases log in "
+            "(wandb login) or set wandb_offline."
+        ) from error
