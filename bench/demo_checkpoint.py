@@ -35,11 +35,12 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from eschernet_ros.corpus.procedural import HELD_OUT_SEEDS
 from eschernet_ros.corpus.renderer import ViewRenderer
 from eschernet_ros.datasets.atomic_files import write_atomically
 from eschernet_ros.errors import EscherNetError
 from eschernet_ros.evaluation.bench_views import BenchViews
-from eschernet_ros.evaluation.corpus_views import FINER, HELD_OUT_SEEDS, CorpusViews
+from eschernet_ros.evaluation.corpus_views import FINER, CorpusViews
 from eschernet_ros.evaluation.held_out import (
     BASELINES,
     HeldOutViews,

@@ -26,6 +26,12 @@ KINDS: dict[str, tuple[Callable[[Draft], None], float]] = {
 }
 """Kind -> what draws it and its share of the corpus."""
 
+GENERATOR = 2
+"""Counts the changes that make a seed look different; a corpus records it. The bundled checkpoint saw generator 1."""
+
+HELD_OUT_SEEDS = 10_000_000
+"""Objects from this seed on are for tests: no corpus holds them."""
+
 _SALT = 7349
 _UPRIGHT_SHARE = 0.6
 

@@ -25,10 +25,9 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from eschernet_ros import __version__
 from eschernet_ros.corpus.cameras import FULL_SPHERE, check_elevation, random_camera
 from eschernet_ros.corpus.lighting import random_lighting
-from eschernet_ros.corpus.procedural import procedural_object
+from eschernet_ros.corpus.procedural import GENERATOR, HELD_OUT_SEEDS, procedural_object
 from eschernet_ros.corpus.renderer import ViewRenderer
 from eschernet_ros.errors import EscherNetError
 from eschernet_ros.optional import MissingDependencyError
@@ -197,7 +196,7 @@ def _interrupts_ignored() -> Iterator[None]:
 def _record(folder: Path, config: CorpusConfig, first_seed: int, objects: int) -> None:
     """Write or extend ``corpus.json``; one folder holds objects of one configuration only."""
     path = folder / RECORD
-    stated = {**asdict(config), "elevation": list(config.elevation), "eschernet_ros": __version__}
+    stated = {**asdict(config), "elevation": list(config.elevation), "generator": GENERATOR}
     ranges: list[list[int]] = []
     if path.exists():
         try:
@@ -249,6 +248,11 @@ def render_corpus(
     if objects < 1 or first_seed < 0 or workers < 1:
         raise EscherNetError(
             f"objects ({objects}) and workers ({workers}) must be 1 or more and the first seed ({first_seed}) 0 or more"
+        )
+    if first_seed + objects > HELD_OUT_SEEDS:
+        raise EscherNetError(
+            f"seeds {first_seed} to {first_seed + objects - 1} reach into those held out for tests, {HELD_OUT_SEEDS} "
+            "and above; give a lower --first-seed or fewer objects"
         )
     folder.mkdir(parents=True, exist_ok=True)
     _record(folder, config, first_seed, objects)

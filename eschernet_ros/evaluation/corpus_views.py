@@ -8,14 +8,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from eschernet_ros.corpus.lighting import random_lighting
-from eschernet_ros.corpus.procedural import procedural_object
+from eschernet_ros.corpus.procedural import HELD_OUT_SEEDS, procedural_object
 from eschernet_ros.corpus.renderer import ViewRenderer
 from eschernet_ros.datasets.published_images import published_image
 from eschernet_ros.errors import EscherNetError
 from eschernet_ros.geometry import SE3
-
-HELD_OUT_SEEDS = 10_000_000
-"""Corpus objects from this seed on are for tests; training takes lower ones."""
 
 FINER = 2
 """The corpus is drawn at this many times the model's size and reduced when it is read."""

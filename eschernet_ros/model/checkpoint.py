@@ -279,9 +279,13 @@ def save_checkpoint(
 def _read_sampling(folder: Path, value: Any) -> Mapping[str, float] | None:
     if value is None:
         return None
-    if not isinstance(value, dict) or set(value) != {"steps", "guidance_scale"}:
-        raise EscherNetError(f"{folder / INDEX_FILE}: 'sampling' must hold steps and guidance_scale, not {value!r}.")
-    return {"steps": int(value["steps"]), "guidance_scale": float(value["guidance_scale"])}
+    steps, guidance = (value.get("steps"), value.get("guidance_scale")) if isinstance(value, dict) else (None, None)
+    if not isinstance(steps, int) or steps < 1 or not isinstance(guidance, int | float) or guidance < 0:
+        raise EscherNetError(
+            f"{folder / INDEX_FILE}: 'sampling' must hold steps (1 or more) and guidance_scale (0 or more), not "
+            f"{value!r}."
+        )
+    return {"steps": steps, "guidance_scale": float(guidance)}
 
 
 def _load_component(folder: Path, part: _Component, dtype: torch.dtype) -> nn.Module:

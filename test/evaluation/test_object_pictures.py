@@ -8,6 +8,7 @@ import contextlib
 import numpy as np
 import pytest
 
+from eschernet_ros.corpus.procedural import HELD_OUT_SEEDS
 from eschernet_ros.corpus.render import CorpusConfig, render_object
 from eschernet_ros.corpus.renderer import ViewRenderer
 from eschernet_ros.datasets.images import read_image
@@ -15,7 +16,7 @@ from eschernet_ros.datasets.pose_file import read_pose
 from eschernet_ros.errors import EscherNetError
 from eschernet_ros.evaluation import psnr
 from eschernet_ros.evaluation.bench_views import BenchViews
-from eschernet_ros.evaluation.corpus_views import FINER, HELD_OUT_SEEDS, CorpusViews
+from eschernet_ros.evaluation.corpus_views import FINER, CorpusViews
 from eschernet_ros.geometry import SE3, look_at_origin, model_camera, resample
 from eschernet_ros.objects import bench_object
 from eschernet_ros.simulation import SimulatedBench

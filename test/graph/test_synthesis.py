@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -92,8 +92,9 @@ def test_views_equal_those_of_the_library(node: GraphClient) -> None:
     assert steps == sorted(steps)
     assert list(result.references) == [0, 2]
     assert result.checkpoint == "bundled-6dof"
-    assert not result.checkpoint_trained
-    assert any("untrained" in warning for warning in result.warnings)
+    assert result.checkpoint_trained
+    assert (result.steps, result.guidance_scale) == (4, 2.0)
+    assert list(result.warnings) == []
     assert messages.from_camera_info(result.camera_info) == model_camera(64)
     assert min(result.first_step_seconds, result.other_steps_seconds, result.decode_seconds) > 0
 
@@ -217,6 +218,26 @@ def test_hand_eye_and_end_effector_give_the_real_camera() -> None:
     camera = messages.from_pose(message.ee_pose) @ messages.from_pose(message.hand_eye)
     assert camera.is_close(camera_pose(30.0), 1e-9)
     assert messages.from_pose(message.hand_eye).is_close(HAND_EYE, 1e-12)
+
+
+def test_sampling_is_the_checkpoint_s_own_unless_asked_otherwise(node: GraphClient) -> None:
+    """Zero steps and a negative guidance scale mean what the checkpoint recommends."""
+    result = node.synthesize(targets("object", 45.0), [])
+    assert (result.steps, result.guidance_scale) == EscherNetPipeline.from_pretrained("bundled-6dof").sampling
+
+
+def test_untrained_weights_are_said_with_every_result(graph: Graph, connect: Callable[[], GraphClient]) -> None:
+    """The bundled 4DoF checkpoint is random: the result says so in a flag and in a sentence."""
+    graph.start_node("eschernet_ros.nodes.synthesis", {"threads": 1, "checkpoint": "bundled-4dof", "cape": "4dof"})
+    client = connect()
+    client.wait(client._synthesize.server_is_ready, 90.0, "the synthesis node's start")
+    publisher = client.node.create_publisher(PosedView, "capture/posed_view", qos.VIEWS)
+    publisher.publish(made_view(0, 30.0))
+    client.wait(lambda: has_references(client, 1), 20.0, "the reference's arrival")
+    result = client.synthesize(targets("object", 45.0), [], steps=1)
+    assert not result.checkpoint_trained
+    assert any("untrained" in warning for warning in result.warnings)
+    client.between_callbacks(client.node.destroy_publisher, publisher)
 
 
 def test_an_unusable_checkpoint_ends_the_node(graph: Graph) -> None:

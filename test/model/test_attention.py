@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import golden_set
 import pytest
 import torch
+from torch.nn import functional
 
 from eschernet_ros.model import Scene, camera_encoding, load_checkpoint, predict_noise
-from eschernet_ros.model.attention import MultiViewCrossAttention
+from eschernet_ros.model.attention import MultiViewCrossAttention, _attend
 from eschernet_ros.model.pipeline import EscherNetPipeline
 
 
@@ -82,3 +84,36 @@ def test_targets_see_each_other(network):
         latents[1] = 1
         after = predict_noise(network, latents, 500, scene)
     assert (before[0] - after[0]).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("kind", ["self", "cross"])
+@pytest.mark.parametrize(
+    "dtype", [torch.float64, torch.float32, torch.bfloat16], ids=["float64", "float32", "bfloat16"]
+)
+def test_attention_that_is_trained_on_the_cpu_equals_the_fused_one(kind, dtype):
+    layer = golden_set.attention_layer(kind, 5).to(dtype).requires_grad_(True)
+    generator = torch.Generator().manual_seed(0)
+    counts = (7, 7, 7) if kind == "self" else (7, 11, 11)
+    inputs = [
+        torch.randn(2, 4, count, 8, generator=generator, dtype=torch.float64).to(dtype).requires_grad_()
+        for count in counts
+    ]
+    results = []
+    for fused in (False, True):
+        layer.zero_grad()
+        if fused:
+            attended = functional.scaled_dot_product_attention(*inputs, scale=layer.scale)
+            output = attended.transpose(1, 2).flatten(-2)
+            for part in layer.to_out:
+                output = part(output)
+        else:
+            output = _attend(layer, *inputs)
+        leaves = [*inputs, *layer.to_out.parameters()]
+        results.append([output.detach(), *torch.autograd.grad(output.square().mean(), leaves)])
+    with torch.no_grad():
+        results.append([_attend(layer, *(value.detach() for value in inputs))])
+    tolerance = {torch.float64: 1e-12, torch.float32: 1e-5, torch.bfloat16: 3e-2}[dtype]
+    for one, other in zip(*results[:2], strict=True):
+        assert one.dtype == dtype
+        torch.testing.assert_close(one, other, rtol=tolerance, atol=tolerance)
+    assert torch.equal(results[2][0], results[1][0]), "without gradients the fused one is taken"

@@ -106,7 +106,7 @@ def test_untrained_weights_without_a_notice_get_one(folder):
     assert "random" in EscherNetPipeline.from_pretrained(folder).notice
 
 
-def test_the_autoencoder_s_old_key_names_are_understood(folder):
+def test_the_autoencoder_s_old_key_names_are_understood(folder, random_6dof):
     path = folder / "vae" / "diffusion_pytorch_model.safetensors"
     renames = {"to_q.": "query.", "to_k.": "key.", "to_v.": "value.", "to_out.0.": "proj_attn."}
 
