@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write docs/parameters.md and config/*.yaml from the parameters the nodes declare; ``--check`` only compares.
+"""Write what the code declares into docs/ and config/: nodes' parameters, training settings; ``--check`` only compares.
 
 Run it with the installed package: .venv/bin/python tools/build_reference.py
 """
@@ -7,6 +7,7 @@ Run it with the installed package: .venv/bin/python tools/build_reference.py
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import sys
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,9 @@ from typing import Any
 from eschernet_ros.nodes import bench, capture, recorder, synthesis
 from eschernet_ros.nodes.parameters import Parameter
 from eschernet_ros.simulation import BenchConfig
+from eschernet_ros.training.settings import TrainingSettings, as_plain, read_settings, setting_documents
 
+ROOT = Path(__file__).resolve().parents[1]
 NODES = {"bench": bench, "capture": capture, "synthesis": synthesis, "recorder": recorder}
 
 
@@ -89,9 +92,45 @@ def table() -> str:
     return "\n".join(lines) + "\n"
 
 
+def settings_table() -> str:
+    """Return a table of the training settings."""
+    documents = setting_documents()
+    lines = ["| setting | default | meaning |", "| --- | --- | --- |"]
+    for item in dataclasses.fields(TrainingSettings):
+        default = "" if item.default in (None, ()) else f"`{value_text(item.default)}`"
+        lines.append(f"| `{item.name}` | {default} | {documents[item.name]} |")
+    return "\n".join(lines)
+
+
+def departures_table() -> str:
+    """Return a table of what config/training/tiny_6dof.yaml sets otherwise than the published recipe."""
+    settings = as_plain(read_settings(ROOT / "config/training/tiny_6dof.yaml", {}))
+    lines = ["| setting | published | `tiny_6dof.yaml` |", "| --- | --- | --- |"]
+    for item in dataclasses.fields(TrainingSettings):
+        value, published = settings[item.name], list(item.default) if isinstance(item.default, tuple) else item.default
+        if item.name not in ("networks", "autoencoder", "data") and value != published:
+            shown = "" if published in (None, []) else f"`{value_text(published)}`"
+            lines.append(f"| `{item.name}` | {shown} | `{value_text(value)}` |")
+    return "\n".join(lines)
+
+
+def filled(text: str, tables: Mapping[str, str]) -> str:
+    """Return ``text`` with every table between its ``<!-- NAME -->`` and ``<!-- end of NAME -->``."""
+    for name, content in tables.items():
+        head, begin, rest = text.partition(f"<!-- {name} -->\n")
+        _, end, tail = rest.partition(f"<!-- end of {name} -->")
+        if not begin or not end:
+            sys.exit(f"build_reference: the markers of '{name}' are missing")
+        text = f"{head}{begin}{content}\n{end}{tail}"
+    return text
+
+
 def files() -> dict[str, str]:
     """Return every generated file: path from the root -> content."""
     written = {"docs/parameters.md": table()}
+    written["docs/training.md"] = filled(
+        (ROOT / "docs/training.md").read_text(), {"settings": settings_table(), "departures": departures_table()}
+    )
     for name, module in NODES.items():
         written[f"config/{name}.yaml"] = yaml_file(name, module.PARAMETERS, {}, f"The {name} node's defaults.")
     written["config/capture_bench.yaml"] = yaml_file(
@@ -108,10 +147,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when a file is out of date")
     check = parser.parse_args().check
-    root = Path(__file__).resolve().parents[1]
     stale = []
     for name, content in files().items():
-        path = root / name
+        path = ROOT / name
         if path.exists() and path.read_text() == content:
             continue
         stale.append(name)

@@ -20,6 +20,7 @@ import json
 import logging
 import pickle
 import re
+import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -260,6 +261,8 @@ def save_checkpoint(
         (target / removed).unlink(missing_ok=True)
         if safe_serialization:
             safetensors.torch.save_file(weights, target / kept, metadata={"format": "pt"})
+            # safetensors makes files that only their owner can read, whatever the umask
+            (target / kept).chmod(stat.S_IMODE((target / "config.json").stat().st_mode))
         else:
             torch.save(weights, target / kept)
         library = "transformers" if part.folder == "image_encoder" else "diffusers"

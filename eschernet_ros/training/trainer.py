@@ -119,15 +119,15 @@ def train(
     accelerator.gradient_accumulation_steps = batches.accumulation
     optimiser = make_optimiser(settings, networks)
     rates = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: learning_rate_factor(settings, step))
-    networks, optimiser = accelerator.prepare(networks, optimiser)
+    prepared = accelerator.prepare(networks, optimiser)
     average = None
     if settings.ema_decay:
-        plain_networks = accelerator.unwrap_model(networks)
-        average = EMAModel(plain_networks.parameters(), decay=settings.ema_decay, use_ema_warmup=True, power=0.75)
+        average = EMAModel(networks.parameters(), decay=settings.ema_decay, use_ema_warmup=True, power=0.75)
         average.to(accelerator.device)
         accelerator.register_for_checkpointing(average)
     accelerator.register_for_checkpointing(rates)
-    run = _Run(settings, accelerator, networks, vae, schedule, start, optimiser, rates, average, output, validation)
+    run = _Run(settings, accelerator, prepared, vae, schedule, start, rates, average, output, validation)
+    del prepared
     run.scene_names = [scene.name for scene in training]
     if found is not None:
         run.resume(found)
@@ -146,11 +146,10 @@ class _Run:
         self,
         settings: TrainingSettings,
         accelerator: accelerate.Accelerator,
-        networks: torch.nn.Module,
+        prepared: tuple[torch.nn.Module, Any],
         vae: Autoencoder,
         schedule: DDIMScheduler,
         start: Checkpoint,
-        optimiser: Any,
         rates: torch.optim.lr_scheduler.LambdaLR,
         average: EMAModel | None,
         output: Path,
@@ -158,11 +157,10 @@ class _Run:
     ):
         self.settings = settings
         self.accelerator = accelerator
-        self.networks = networks
+        self.networks, self.optimiser = prepared
         self.vae = vae
         self.schedule = schedule
         self.start = start
-        self.optimiser = optimiser
         self.rates = rates
         self.average = average
         self.output = output
@@ -246,11 +244,17 @@ class _Run:
                     self._write(step, skipped)
                 if last:
                     break
-        self.accelerator.end_training()
+        self._close()
         finished = self.step >= settings.steps
         if finished and settings.push_to_hub and main and self.written is not None:
             push_to_hub(self.written, settings.push_to_hub)
         return TrainingResult(self.step, finished, self.written, skipped, self.figures)
+
+    def _close(self) -> None:
+        """End trackers and process group; whatever still holds the group would hang when it is collected later."""
+        self.networks = self.accelerator.unwrap_model(self.networks)
+        self.accelerator.free_memory()
+        self.accelerator.end_training()
 
     def _in_any_process(self, wish: bool) -> bool:
         """Whether any process wishes to stop: all must leave the loop at the same step."""

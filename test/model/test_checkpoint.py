@@ -77,6 +77,8 @@ def test_saving_and_loading_is_lossless(tmp_path, safe):
     assert (again.cape, again.trained, again.notice) == ("4dof", False, pipe.notice)
     assert again.scheduler_config == pipe.checkpoint.scheduler_config
     assert again.name == str(tmp_path)
+    modes = {path.stat().st_mode & 0o777 for path in tmp_path.rglob("*") if path.is_file()}
+    assert len(modes) == 1  # weights are as readable as the rest
 
 
 def test_saving_again_in_the_other_format_leaves_one_set_of_weights(tmp_path):

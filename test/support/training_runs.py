@@ -15,6 +15,8 @@ from render_files import write_object
 
 from eschernet_ros.datasets import DatasetError
 from eschernet_ros.model import Checkpoint
+from eschernet_ros.training.checkpoints import existing_checkpoints
+from eschernet_ros.training.metrics_file import read_metrics
 from eschernet_ros.training.networks import starting_checkpoint
 from eschernet_ros.training.scenes import TrainingScene, View, find_scenes
 from eschernet_ros.training.settings import TrainingSettings
@@ -122,6 +124,21 @@ def assert_same_weights(one: Path, other: Path) -> None:
     assert first.keys() == second.keys() and first
     different = [name for name in first if not torch.equal(first[name], second[name])]
     assert not different, different[:5]
+
+
+def losses(folder: Path) -> dict[int, float]:
+    """Step -> loss, of a run's ``metrics.jsonl``."""
+    return {line["step"]: line["loss"] for line in read_metrics(folder / "metrics.jsonl") if "loss" in line}
+
+
+def steps_kept(folder: Path) -> list[int]:
+    """Steps of a run's checkpoints."""
+    return [int(entry.name[-8:]) for entry in existing_checkpoints(folder)]
+
+
+def last(folder: Path) -> Path:
+    """A run's newest checkpoint."""
+    return existing_checkpoints(folder)[-1]
 
 
 class MemoryScene(TrainingScene):

@@ -8,7 +8,10 @@ import logging
 import pytest
 import torch
 from accelerate.state import AcceleratorState, GradientState
-from training_runs import write_autoencoder, write_renders
+from training_runs import scenes_in, tiny_settings, write_autoencoder, write_renders
+
+from eschernet_ros.training.settings import TrainingSettings
+from eschernet_ros.training.trainer import train
 
 
 @pytest.fixture(scope="package", autouse=True)
@@ -40,3 +43,15 @@ def autoencoder(tmp_path_factory):
 def renders(tmp_path_factory):
     """Folder of six objects of six views; not to be changed."""
     return write_renders(tmp_path_factory.mktemp("renders"))
+
+
+@pytest.fixture
+def run(tmp_path, autoencoder, renders):
+    """Function: (name, resume=..., data=..., settings...) -> the result of a run into that folder."""
+
+    def start(name, resume=None, data=renders, **changes):
+        settings = TrainingSettings(**tiny_settings(autoencoder, **changes))
+        scenes = data if isinstance(data, list) else scenes_in(data)
+        return train(settings, scenes, tmp_path / name, resume)
+
+    return start
