@@ -93,7 +93,7 @@ def test_newest_checkpoints_are_kept(run, tmp_path):
 
 def test_the_loss_falls_on_one_scene(run, tmp_path):
     shown = {"data": [MemoryScene("one", 3)], "high_noise_bias": 1.0, "references": 1, "targets": 1}
-    run("run", steps=50, learning_rate=1e-2, **shown)
+    run("run", steps=40, batch_size=2, device_batch_size=2, learning_rate=1e-2, **shown)
     found = list(losses(tmp_path / "run").values())
     assert np.mean(found[-10:]) < 0.5 * np.mean(found[:10])
 
@@ -101,7 +101,7 @@ def test_the_loss_falls_on_one_scene(run, tmp_path):
 # --- resuming ---
 
 
-@pytest.mark.parametrize("ways", [{}, {"device_batch_size": 1, "ema_decay": 0.9, "conditioning_dropout": 0.4}])
+@pytest.mark.parametrize("ways", [{}, {"device_batch_size": 2, "ema_decay": 0.9, "conditioning_dropout": 0.4}])
 def test_a_resumed_run_is_the_uninterrupted_one(run, tmp_path, ways):
     common = {"steps": 6, "checkpoint_every": 3, "keep_checkpoints": 0, "validation_scenes": 1, **ways}
     run("straight", **common)
