@@ -32,16 +32,16 @@ def test_views_have_the_promised_shape_and_range(tiny, scene):
     assert tiny.latent_shape == (4, 8, 8)
 
 
-def test_float32_pipeline_returns_float32(scene):
-    pipe = EscherNetPipeline.from_pretrained("bundled-6dof")
+def test_float32_pipeline_returns_float32(scene, random_6dof):
+    pipe = EscherNetPipeline.from_pretrained(random_6dof)
     assert pipe.dtype == torch.float32
     assert pipe(**scene).dtype == np.float32
 
 
-def test_half_precision_is_close_to_float32(scene):
-    full = EscherNetPipeline.from_pretrained("bundled-6dof", dtype="float32")
+def test_half_precision_is_close_to_float32(scene, random_6dof):
+    full = EscherNetPipeline.from_pretrained(random_6dof, dtype="float32")
     for name, dtype in (("bfloat16", torch.bfloat16), ("float16", torch.float16)):
-        pipe = EscherNetPipeline.from_pretrained("bundled-6dof", dtype=name)
+        pipe = EscherNetPipeline.from_pretrained(random_6dof, dtype=name)
         assert pipe.dtype == dtype
         views = pipe(**scene)
         assert views.dtype == np.float32
@@ -284,8 +284,8 @@ def test_4dof_names_both_shapes(tiny_4dof, scene):
         tiny_4dof(**{**scene, "target_poses": np.zeros((4, 3, 4))})
 
 
-def test_a_diverged_sampler_is_reported(scene):
-    pipe = EscherNetPipeline.from_pretrained("bundled-6dof")
+def test_a_diverged_sampler_is_reported(scene, random_6dof):
+    pipe = EscherNetPipeline.from_pretrained(random_6dof)
     noise = np.full((4, 4, 8, 8), 3e38, np.float32)
     with pytest.raises(EscherNetError, match=r"Step 1 of 2 gave NaN or infinite values in torch\.float32"):
         pipe(**{**scene, "latents": noise})

@@ -93,9 +93,9 @@ def test_newest_checkpoints_are_kept(run, tmp_path):
 
 def test_the_loss_falls_on_one_scene(run, tmp_path):
     shown = {"data": [MemoryScene("one", 3)], "high_noise_bias": 1.0, "references": 1, "targets": 1}
-    run("run", steps=40, batch_size=2, device_batch_size=2, learning_rate=1e-2, **shown)
+    run("run", steps=40, learning_rate=1e-2, **shown)
     found = list(losses(tmp_path / "run").values())
-    assert np.mean(found[-10:]) < 0.5 * np.mean(found[:10])
+    assert np.mean(found[-10:]) < 0.6 * np.mean(found[:10])
 
 
 # --- resuming ---
