@@ -95,9 +95,6 @@ def run(arguments: argparse.Namespace) -> int:
         views = dataset.read(name, image_size=pipeline.image_size, published_poses=arguments.published_poses)
     plan = plan_views(dataset, views, arguments)
     print(f"{views.name} ({views.layout}): {plan.rule} {views.pose_source}")
-    steps, guidance_scale = pipeline.sampling
-    arguments.steps = steps if arguments.steps is None else arguments.steps
-    arguments.guidance_scale = guidance_scale if arguments.guidance_scale is None else arguments.guidance_scale
     request = SynthesisRequest(
         reference_images=views.images[views.positions(plan.reference_ids)],
         reference_poses=views.camera_gl_from_world[views.positions(plan.reference_ids)],
@@ -107,8 +104,14 @@ def run(arguments: argparse.Namespace) -> int:
         seed=arguments.seed,
     )
     tqdm = require("tqdm", "pip install tqdm", "the progress bar").tqdm
-    with tqdm(total=request.steps, desc="denoising", unit="step", disable=None) as bar:
-        result = synthesize(pipeline, request, lambda step, steps: bar.update(step - bar.n))
+    with tqdm(desc="denoising", unit="step", disable=None) as bar:
+
+        def show(step: int, steps: int) -> None:
+            bar.total = steps
+            bar.update(step - bar.n)
+
+        result = synthesize(pipeline, request, show)
+    arguments.steps, arguments.guidance_scale = result.steps, result.guidance_scale  # recorded as used
     timer.include(result.timings, prefix="synthesis: ")
     with timer.stage("score"):
         synthesized = _score(views, plan, result.images)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from eschernet_ros.errors import EscherNetError
 
 if TYPE_CHECKING:
-    import torch
+    pass
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,11 +20,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", nargs="+", help="folders of renders or recordings; wins over the file")
     parser.add_argument("--steps", type=int, help="optimiser steps; wins over the file")
     parser.add_argument("--maximum-hours", type=float, help="stop after so long; wins over the file")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda (default %(default)s)")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or auto (default %(default)s)")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Train the autoencoder."""
+    from eschernet_ros.model.device import torch_device
     from eschernet_ros.training.autoencoder import train_autoencoder
     from eschernet_ros.training.scenes import CachedScene
     from eschernet_ros.training.settings import read_autoencoder_settings
@@ -34,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     settings = read_autoencoder_settings(arguments.settings, overrides)
     if not settings.data:
         raise EscherNetError("no data: give folders of renders or recordings with --data or in the settings file.")
-    device = _device(arguments.device)
+    device = torch_device(arguments.device)
     scenes = gather_scenes(settings.data, 1)
     if settings.cache_views:
         scenes = [CachedScene(scene) for scene in scenes]
@@ -44,14 +45,3 @@ def run(arguments: argparse.Namespace) -> int:
         f"{arguments.output}"
     )
     return 0
-
-
-def _device(name: str) -> torch.device:
-    import torch
-
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise EscherNetError(f"device {name!r} cannot be used here: {str(error).splitlines()[0]}") from error
-    return device

@@ -34,7 +34,7 @@ from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from torch import Tensor, nn
 from transformers import ConvNextV2Config, ConvNextV2Model
 
-from eschernet_ros.errors import EscherNetError
+from eschernet_ros.errors import EscherNetError, first_line
 from eschernet_ros.model.autoencoder import Autoencoder, build_autoencoder
 from eschernet_ros.model.cape import CAPES, check_cape
 from eschernet_ros.model.sampler import check_scheduler_config
@@ -327,8 +327,7 @@ def _read_weights(where: Path, part: _Component) -> dict[str, Tensor]:
         else:
             weights = torch.load(path, map_location="cpu", weights_only=True)
     except (safetensors.SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise EscherNetError(f"{path} is no readable weights file: {reason}") from error
+        raise EscherNetError(f"{path} is no readable weights file: {first_line(error)}") from error
     if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):
         raise EscherNetError(f"{path} holds no state dictionary (names to tensors).")
     for old, new in part.renames:

@@ -21,6 +21,7 @@ from eschernet_ros.model.attention import Scene, install_processors, predict_noi
 from eschernet_ros.model.autoencoder import pixels_per_latent
 from eschernet_ros.model.cape import camera_encoding
 from eschernet_ros.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from eschernet_ros.model.device import torch_device
 from eschernet_ros.model.encoder import reference_tokens
 from eschernet_ros.model.inputs import images_tensor, latents_tensor, pose_tensor
 from eschernet_ros.model.sampler import ddim_scheduler, initial_noise
@@ -71,7 +72,7 @@ class EscherNetPipeline:
         Raises:
             EscherNetError: with the folder, the file and what is wrong with it, or a device that is not there.
         """
-        checkpoint = load_checkpoint(folder_or_hub_id, cape, _device(device), _dtype(dtype))
+        checkpoint = load_checkpoint(folder_or_hub_id, cape, torch_device(device), _dtype(dtype))
         if checkpoint.notice:
             logger.warning("%s: %s", checkpoint.name, checkpoint.notice)
         return cls(checkpoint)
@@ -270,17 +271,3 @@ def _dtype(value: torch.dtype | str) -> torch.dtype:
     if not isinstance(found, torch.dtype) or not found.is_floating_point:
         raise EscherNetError(f"dtype is {value!r}; it must be float32, float64, bfloat16 or float16.")
     return found
-
-
-def _device(value: torch.device | str) -> torch.device:
-    if value == "auto":
-        value = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(value)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise EscherNetError(f"device {str(value)!r} cannot be used here: {reason}") from error
-    if device.type == "meta":
-        raise EscherNetError("device 'meta' holds no numbers; use 'cpu' or 'cuda'.")
-    return device

@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from eschernet_ros.datasets.errors import DatasetError
 from eschernet_ros.errors import EscherNetError
+from eschernet_ros.training.batches import to_pixels
 from eschernet_ros.training.scenes import TrainingScene
 from eschernet_ros.training.settings import AutoencoderSettings
 
@@ -123,7 +124,7 @@ def _batch(scenes: Sequence[TrainingScene], size: int, count: int, seed: int, st
             logger.warning("skipped: %s", error)
             if failures > 10 * count:
                 raise
-    return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
+    return to_pixels(torch.from_numpy(np.stack(images)))
 
 
 def _first_views(scenes: Sequence[TrainingScene], size: int) -> list[np.ndarray]:
@@ -147,7 +148,7 @@ def _measure(network: AutoencoderDC, pictures: Sequence[np.ndarray], device: tor
     """(mean PSNR in dB of 8-bit images, 1 / standard deviation of their latents)."""
     decibels, latents = [], []
     for picture in pictures:
-        image = torch.from_numpy(picture).permute(2, 0, 1)[None].float().div(127.5).sub(1.0).to(device)
+        image = to_pixels(torch.from_numpy(picture)[None]).to(device)
         latent = network.encode(image).latent
         error = functional.mse_loss(network.decode(latent).sample.clamp(-1, 1), image) / 4
         decibels.append(_decibel(float(error)))

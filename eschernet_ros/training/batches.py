@@ -91,6 +91,11 @@ class Batch:
         return dataclasses.replace(self, **moved)
 
 
+def to_pixels(images: Tensor) -> Tensor:
+    """uint8 images [..., H, W, 3] as the networks take them, [..., 3, H, W] float in [-1, 1]."""
+    return images.movedim(-1, -3).float().div_(127.5).sub_(1.0)
+
+
 class Batches(Dataset):
     """The micro-batches of one process, by number.
 
@@ -150,7 +155,7 @@ class Batches(Dataset):
         drawn = [self._draw(first + place, references) for place in range(self.device_batch_size)]
         columns = list(zip(*drawn, strict=True))
         images, cameras = torch.from_numpy(np.stack(columns[0])), torch.from_numpy(np.stack(columns[1]))
-        pixels = images.permute(0, 1, 4, 2, 3).float().div_(127.5).sub_(1.0)
+        pixels = to_pixels(images)
         return Batch(
             reference_images=pixels[:, :references],
             reference_cameras=cameras[:, :references],

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from eschernet_ros.errors import EscherNetError
+from eschernet_ros.errors import EscherNetError, first_line
 from eschernet_ros.training.checkpoints import STATE_FOLDER
 
 
@@ -22,8 +22,7 @@ def push_to_hub(folder: Path, hub_id: str) -> None:
         api.create_repo(hub_id, exist_ok=True)
         api.upload_folder(repo_id=hub_id, folder_path=folder, ignore_patterns=[f"{STATE_FOLDER}/*"])
     except Exception as error:  # the hub's client lets through whatever its HTTP library raises
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise EscherNetError(
-            f"{folder} could not be uploaded to '{hub_id}': {reason}. Log in (hf auth login) and upload the folder, or "
-            "resume the finished run, which tries again."
+            f"{folder} could not be uploaded to '{hub_id}': {first_line(error)}. Log in (hf auth login) and "
+            "upload the folder, or resume the finished run, which tries again."
         ) from error

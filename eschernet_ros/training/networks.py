@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 from transformers import ConvNextV2Config, ConvNextV2Model
 
-from eschernet_ros.errors import EscherNetError
+from eschernet_ros.errors import EscherNetError, first_line
 from eschernet_ros.model.attention import Scene, install_processors, predict_noise
 from eschernet_ros.model.autoencoder import pixels_per_latent
 from eschernet_ros.model.cape import camera_encoding
@@ -126,7 +126,7 @@ def _pretrained_encoder(folder_or_hub_id: str | None) -> ConvNextV2Model:
         return ConvNextV2Model.from_pretrained(folder_or_hub_id)
     except Exception as error:  # the hub's client lets through whatever its HTTP library raises
         raise EscherNetError(
-            f"image_encoder {folder_or_hub_id!r} cannot be loaded as ConvNeXtV2: {_first_line(error)}"
+            f"image_encoder {folder_or_hub_id!r} cannot be loaded as ConvNeXtV2: {first_line(error)}"
         ) from error
 
 
@@ -162,11 +162,6 @@ def load_autoencoder(folder: str | Path) -> AutoencoderDC:
         return AutoencoderDC.from_pretrained(str(folder), local_files_only=True).eval().requires_grad_(False)
     except Exception as error:  # diffusers lets through what safetensors and torch raise
         raise EscherNetError(
-            f"autoencoder {str(folder)!r} cannot be loaded ({_first_line(error)}); make it with "
+            f"autoencoder {str(folder)!r} cannot be loaded ({first_line(error)}); make it with "
             "eschernet-ros train-autoencoder."
         ) from error
-
-
-def _first_line(error: Exception) -> str:
-    text = str(error).strip()
-    return text.splitlines()[0] if text else type(error).__name__

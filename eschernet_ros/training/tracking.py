@@ -7,7 +7,7 @@ from pathlib import Path
 
 import accelerate
 
-from eschernet_ros.errors import EscherNetError
+from eschernet_ros.errors import EscherNetError, first_line
 from eschernet_ros.optional import require
 from eschernet_ros.training.settings import TrainingSettings, as_plain
 
@@ -48,8 +48,7 @@ def start_trackers(accelerator: accelerate.Accelerator, settings: TrainingSettin
             settings.project, flat, {key: value for key, value in options.items() if key in settings.trackers}
         )
     except Exception as error:  # the trackers raise errors of their own kinds
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise EscherNetError(
-            f"trackers {', '.join(settings.trackers)} could not be started: {reason}. For Weights & Biases log in "
-            "(wandb login) or set wandb_offline."
+            f"trackers {', '.join(settings.trackers)} could not be started: {first_line(error)}. For Weights & Biases "
+            "log in (wandb login) or set wandb_offline."
         ) from error

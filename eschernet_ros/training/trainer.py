@@ -27,7 +27,7 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 import eschernet_ros
-from eschernet_ros.errors import EscherNetError
+from eschernet_ros.errors import EscherNetError, first_line
 from eschernet_ros.model import EscherNetPipeline
 from eschernet_ros.model.autoencoder import Autoencoder, encode
 from eschernet_ros.model.checkpoint import Checkpoint, save_checkpoint
@@ -187,10 +187,9 @@ class _Run:
         try:
             self.accelerator.load_state(str(folder / STATE_FOLDER))
         except Exception as error:  # pickle, safetensors, torch and accelerate raise errors of many kinds
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise EscherNetError(
                 f"the training state of {folder} does not fit this run (networks, ema_decay and adam_8bit must be "
-                f"those it was written with) or is damaged: {reason}"
+                f"those it was written with) or is damaged: {first_line(error)}"
             ) from error
         self.accelerator.step = 0  # micro-batches are counted from here, whatever their number was before
         apply_settings(self.settings, self.optimiser, self.rates)
