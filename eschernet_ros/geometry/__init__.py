@@ -3,6 +3,7 @@
 
 from eschernet_ros.geometry.camera import MODEL_IMAGE_SIZE, PinholeCamera, model_camera
 from eschernet_ros.geometry.frames import (
+    BODY_FROM_OPTICAL,
     GL_FROM_OPTICAL,
     camera_gl_from_world,
     gl_w2c_from_opencv_w2c,
@@ -36,6 +37,7 @@ from eschernet_ros.geometry.viewpoints import (
 )
 
 __all__ = [
+    "BODY_FROM_OPTICAL",
     "GL_FROM_OPTICAL",
     "MODEL_IMAGE_SIZE",
     "PUBLISHED_RADIUS",

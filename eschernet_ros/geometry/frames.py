@@ -2,6 +2,7 @@
 """Camera axis conventions and directions.
 
 * *optical*: x right, y down, z forward. ROS optical frames (REP 103) and OpenCV are the same thing.
+* *body*: x forward, y left, z up. ROS frames of solid things (REP 103), also of cameras without ``_optical``.
 * *gl*: x right, y up, the camera looks along -z. OpenGL and Blender.
 
 EscherNet's 6DoF poses are world-to-camera in gl axes, ``camera_gl_from_world`` (world z up). Camera-to-world
@@ -16,6 +17,11 @@ from eschernet_ros.geometry.se3 import SE3
 
 GL_FROM_OPTICAL = SE3(np.diag([1.0, -1.0, -1.0, 1.0]))
 """Optical camera axes to gl camera axes; its own inverse."""
+
+BODY_FROM_OPTICAL = SE3(
+    np.array([[0.0, 0.0, 1.0, 0.0], [-1.0, 0.0, 0.0, 0.0], [0.0, -1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0]])
+)
+"""Optical camera axes to those of a ROS body frame (x forward, z up; REP 103): ``camera_color_frame``."""
 
 
 def camera_gl_from_world(world_from_camera_optical: SE3) -> SE3:

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 
-from eschernet_ros.geometry import SE3
+from eschernet_ros.geometry import BODY_FROM_OPTICAL, SE3
 from eschernet_ros.kinematics import FLANGE_FROM_HAND_EE, link_frames
 from eschernet_ros.nodes import messages, qos
 from eschernet_ros.simulation import SimulatedBench
@@ -19,8 +19,6 @@ try:
 except ImportError:
     TFMessage = None
 
-# REP 103: a body frame has x forward and z up, an optical frame z forward and y down
-BODY_FROM_OPTICAL = SE3.from_matrix([[0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
 # camera_link of a D435i is at its left imager, the colour sensor 15 mm beside it (data sheet, D435i module)
 LINK_FROM_COLOUR = SE3.from_rotvec([0.0, 0.0, 0.0], [0.0, 0.015, 0.0])
 
