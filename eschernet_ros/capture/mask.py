@@ -5,14 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 from scipy import ndimage
 
-from eschernet_ros.errors import EscherNetError
+from eschernet_ros.capture.mask_evidence import MaskEvidence, gather_evidence
 from eschernet_ros.geometry import SE3, PinholeCamera
 
 _SPECK_SHARE = 0.02
-_MAX_DEPTH_M = 100.0
 
 
 def object_mask(
@@ -34,8 +34,9 @@ def object_mask(
         object_from_camera_optical: pose of the camera in the object frame (centre of the box), **metres**.
         size: side lengths (x, y, z) of the box, metres.
         margin: by how much the box is enlarged sideways and upwards, metres.
-        plane_margin: points less than this above the box's bottom face count as table, metres: it must exceed
-            the depth noise, and costs as much of the object's foot.
+        plane_margin: points less than this above the table count as table, metres: it must exceed the depth noise,
+            and costs as much of the object's foot. Where the table's noise can be measured around the box, three of
+            its standard deviations are taken when they are less.
 
     Returns:
         [H, W] bool.
@@ -44,40 +45,27 @@ def object_mask(
         EscherNetError: depth of another size than the camera's, of an integer type or beyond 100 m
             (millimetres), a size that is not three positive numbers, a negative margin.
     """
-    sides = np.asarray(size, dtype=np.float64)
-    if sides.shape != (3,) or not (np.isfinite(sides) & (sides > 0.0)).all():
-        raise EscherNetError(f"the box needs three positive side lengths in metres, they are {sides.tolist()}")
-    if not margin >= 0.0 or not plane_margin >= 0.0:
-        raise EscherNetError(f"margins must not be negative, they are {margin} and {plane_margin} m")
-    measured = _measured(depth, camera)
-
-    inside = np.zeros(depth.shape, dtype=bool)
-    rays = camera.rays(camera.pixel_grid()[measured])
-    points = object_from_camera_optical @ (rays * depth[measured].astype(np.float64)[:, None])
-    half = sides / 2.0
-    in_box = (np.abs(points[:, :2]) <= half[:2] + margin).all(axis=1)
-    in_box &= (points[:, 2] <= half[2] + margin) & (points[:, 2] >= -half[2] + plane_margin)
-    inside[measured] = in_box
-    return _without_specks(_with_holes_closed(inside, measured))
+    evidence = gather_evidence(depth, camera, object_from_camera_optical, size, margin, plane_margin)
+    return evidence.whole(depth_mask(evidence))
 
 
-def _measured(depth: np.ndarray, camera: PinholeCamera) -> np.ndarray:
-    if depth.shape != (camera.height, camera.width):
-        raise EscherNetError(
-            f"the depth image has shape {list(depth.shape)}, its camera is {camera.width}x{camera.height}: "
-            "depth must be aligned to the colour camera (align_depth.enable:=true)"
-        )
-    if not np.issubdtype(depth.dtype, np.floating):
-        raise EscherNetError(
-            f"the depth image is {depth.dtype}, float metres are needed: "
-            "a 16UC1 image is in millimetres, divide by 1000"
-        )
-    measured = np.isfinite(depth) & (depth > 0.0)
-    if measured.any() and float(np.median(depth[measured])) > _MAX_DEPTH_M:
-        raise EscherNetError(
-            f"the median depth is {float(np.median(depth[measured])):g} m: the image is in millimetres, divide by 1000"
-        )
-    return measured
+def depth_mask(evidence: MaskEvidence) -> np.ndarray:
+    """The mask of depth alone, in the evidence's window: holes closed, specks removed. [h, w] bool."""
+    if not evidence.object.any():
+        return evidence.object
+    return without_specks(_with_holes_closed(evidence.object, evidence.measured))
+
+
+def without_specks(mask: np.ndarray) -> np.ndarray:
+    """The mask [h, w] without parts smaller than 2 % of the largest one."""
+    if not mask.any():  # also of no pixels at all, which OpenCV does not survive
+        return mask
+    count, labels, figures, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    if count <= 2:
+        return mask
+    areas = figures[:, cv2.CC_STAT_AREA].copy()
+    areas[0] = 0
+    return np.asarray((areas >= _SPECK_SHARE * areas.max())[labels] & mask)
 
 
 def _with_holes_closed(inside: np.ndarray, measured: np.ndarray) -> np.ndarray:
@@ -90,12 +78,3 @@ def _with_holes_closed(inside: np.ndarray, measured: np.ndarray) -> np.ndarray:
         enclosed[edge] = False
     enclosed[0] = True  # the rim itself
     return inside | (enclosed[labels] & ~measured)
-
-
-def _without_specks(mask: np.ndarray) -> np.ndarray:
-    labels, count = ndimage.label(mask, structure=np.ones((3, 3), bool))
-    if count <= 1:
-        return mask
-    areas = np.bincount(labels.ravel())
-    areas[0] = 0
-    return (areas >= _SPECK_SHARE * areas.max())[labels] & mask
