@@ -130,7 +130,7 @@ setup(
     packages=find_packages(include=[NAME, f"{NAME}.*"]),
     package_data={NAME: ["py.typed", "checkpoints/**/*"]},
     install_requires=[*requirements("runtime"), *requirements("ros")],
-    extras_require={"sim": requirements("sim"), "test": requirements("test")},
+    extras_require={name: requirements(name) for name in ("hardware", "sim", "test")},
     entry_points={"console_scripts": ["eschernet-ros = eschernet_ros.cli.main:main"]},
     cmdclass={"build_py": BuildWithInterfaces, "editable_wheel": RefuseEditable},
     distclass=PlatformDistribution,

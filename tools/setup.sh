@@ -45,7 +45,7 @@ fi
 
 # --- Debian packages: each is looked for by what it provides, so other sources of it do as well -------------------
 library() { ldconfig -p | grep -F "$1" >/dev/null; }
-find_missing() {
+find_missing() { # $1: as this program's
   missing=()
   command -v g++ >/dev/null || missing+=(g++)
   command -v make >/dev/null || missing+=(make)
@@ -56,8 +56,12 @@ find_missing() {
   "$python" -c 'import ensurepip, venv' 2>/dev/null || missing+=("python$version-venv")
   "$python" -c 'import os, sysconfig as s, sys; sys.exit(not os.path.exists(s.get_paths()["include"] + "/Python.h"))' \
     || missing+=("python$version-dev")
+  if [ "$1" = test ]; then # pyrealsense2 loads them
+    library libusb-1.0.so.0 || missing+=(libusb-1.0-0)
+    library libudev.so.1 || missing+=(libudev1)
+  fi
 }
-find_missing
+find_missing "${1:-}"
 if [ ${#missing[@]} -gt 0 ]; then
   as_root=()
   [ "$(id -u)" -eq 0 ] || as_root=(sudo -n)
@@ -70,7 +74,7 @@ if [ ${#missing[@]} -gt 0 ]; then
   { "${as_root[@]}" apt-get update -qq \
       && "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null; } \
     || fail "apt-get could not install ${missing[*]} (see above); install them by hand, then run this again"
-  find_missing
+  find_missing "${1:-}"
   [ ${#missing[@]} -eq 0 ] || fail "still missing after apt-get: ${missing[*]}. $python may not be Debian's own Python:" \
     "set PYTHON=/usr/bin/python3, or install its headers and its venv module the way it was installed"
 fi
@@ -87,7 +91,7 @@ pip() { # standard error without the warning about package indexes that lack a p
 }
 
 sets=(build runtime ros sim)
-[ "${1:-}" != test ] || sets+=(test)
+[ "${1:-}" != test ] || sets+=(hardware test)
 arguments=() changed=""
 for set in "${sets[@]}"; do
   arguments+=(-r "requirements/$set.txt")
