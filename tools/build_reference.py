@@ -14,13 +14,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from eschernet_ros.nodes import bench, capture, recorder, synthesis
+from eschernet_ros.nodes import bench, capture, franka_state, realsense, recorder, synthesis
 from eschernet_ros.nodes.parameters import Parameter
 from eschernet_ros.simulation import BenchConfig
 from eschernet_ros.training.settings import TrainingSettings, as_plain, read_settings, setting_documents
 
 ROOT = Path(__file__).resolve().parents[1]
-NODES = {"bench": bench, "capture": capture, "synthesis": synthesis, "recorder": recorder}
+NODES = {
+    "bench": bench,
+    "capture": capture,
+    "synthesis": synthesis,
+    "recorder": recorder,
+    "franka_state": franka_state,
+    "realsense": realsense,
+}
 
 
 def bench_values() -> dict[str, Any]:

@@ -33,8 +33,10 @@ logging = pytest.importorskip("launch.logging")
 sources = pytest.importorskip("launch.launch_description_sources")
 packages = pytest.importorskip("ament_index_python.packages")
 
-FILES = ("all", "bench", "capture", "recorder", "synthesis")
-NODES = FILES[1:]
+BENCH_NODES = ("bench", "capture", "recorder", "synthesis")
+"""What all.launch.py starts."""
+NODES = (*BENCH_NODES, "franka_state", "realsense")
+FILES = ("all", *NODES)
 
 
 @dataclass
@@ -149,6 +151,12 @@ def test_a_node_starts_with_its_parameter_file(name: str, start: Callable[..., d
     [
         ("bench", {"object": "duck", "tour": "true"}, {"object": "duck", "tour": True}),
         ("capture", {"auto": "true"}, {"auto": True}),
+        ("franka_state", {"robot_ip": "10.0.0.2"}, {"robot_ip": "10.0.0.2", "joint_prefix": "fr3"}),
+        (
+            "realsense",
+            {"serial_no": "944122072123", "file": "/data/mug.db3"},
+            {"serial_no": "944122072123", "file": "/data/mug.db3"},
+        ),
         ("recorder", {"output_dir": "/data", "object_name": "007"}, {"output_dir": "/data", "object_name": "007"}),
         ("synthesis", {"checkpoint": "bundled-4dof", "cape": "4dof"}, {"checkpoint": "bundled-4dof", "cape": "4dof"}),
     ],
@@ -182,8 +190,8 @@ def test_a_missing_parameter_file_is_an_error(
 def test_all_starts_the_four_nodes_for_the_bench(start: Callable[..., dict[str, Started]]) -> None:
     """Each has its own parameter file; capture knows the bench's camera, and recorder the object's name."""
     started = start("all", object="duck", output_dir="/data")
-    assert set(started) == set(NODES)
-    files = {name: f"{name}.yaml" for name in NODES} | {"capture": "capture_bench.yaml"}
+    assert set(started) == set(BENCH_NODES)
+    files = {name: f"{name}.yaml" for name in BENCH_NODES} | {"capture": "capture_bench.yaml"}
     assert {name: process.files for name, process in started.items()} == {n: [f] for n, f in files.items()}
     assert {process.namespace for process in started.values()} <= {"", "/"}
     parameters = {name: process.parameters for name, process in started.items()}
@@ -249,10 +257,10 @@ def test_all_really_runs(running: tuple[GraphClient, NodeProcess], tmp_path: Pat
 
     log = process.log.read_text()
     nodes = launched(process)
-    assert set(nodes) == set(NODES), log
+    assert set(nodes) == set(BENCH_NODES), log
     assert not any(alive(pid) for pid in nodes.values())
     finished = re.findall(r"\[(\w+)-\d+\]: process has finished cleanly", log)
-    assert sorted(finished) == sorted(NODES), log
+    assert sorted(finished) == sorted(BENCH_NODES), log
     assert not re.search(r"Traceback|\[ERROR\]|\[FATAL\]|Error|Warning:", log), log
 
     recorded = open_dataset(tmp_path / "out" / "duck").read(image_size=64)

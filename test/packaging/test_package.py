@@ -44,7 +44,7 @@ def test_colcon_builds_it(tmp_path: Path, layout: str) -> None:
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     install = tmp_path / "install" / ("" if layout == "--merge-install" else "eschernet_ros")
     assert {p.name for p in (install / "lib/eschernet_ros").iterdir()} == {
-        *("bench", "capture", "recorder", "synthesis", "eschernet-ros")
+        *("bench", "capture", "franka_state", "realsense", "recorder", "synthesis", "eschernet-ros")
     }
     for interface in INTERFACES:
         assert (install / "share/eschernet_ros" / interface).exists()
@@ -102,7 +102,8 @@ def test_generated_reference_is_current(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", sorted(p.name for p in (ROOT / "config").glob("*.yaml")))
 def test_parameter_files_hold_only_declared_parameters(name: str) -> None:
     """No dead options."""
-    module = __import__(f"eschernet_ros.nodes.{name.split('.')[0].split('_')[0]}", fromlist=["PARAMETERS"])
+    node = name.removesuffix(".yaml").removesuffix("_bench")
+    module = __import__(f"eschernet_ros.nodes.{node}", fromlist=["PARAMETERS"])
     declared = {parameter.name for parameter in module.PARAMETERS}
 
     def names(tree: dict, prefix: str = "") -> set[str]:
