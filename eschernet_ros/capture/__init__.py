@@ -2,6 +2,9 @@
 """From streams of images and arm poses to posed views of the object."""
 
 from eschernet_ros.capture.assemble import ViewAssembler, mid_exposure_ns
+from eschernet_ros.capture.clock_check import StampClock
+from eschernet_ros.capture.frame_metadata import FrameMetadata, MetadataLog, parse_frame_metadata
+from eschernet_ros.capture.gates import Gates, Rejection, ViewScores
 from eschernet_ros.capture.mask import object_mask
 from eschernet_ros.capture.pose_buffer import (
     NS_PER_S,
@@ -14,31 +17,49 @@ from eschernet_ros.capture.pose_buffer import (
     PoseTooOld,
     PoseUnavailable,
 )
+from eschernet_ros.capture.pose_error import PoseError, pose_error
 from eschernet_ros.capture.posed_view import PosedView
 from eschernet_ros.capture.stamp_join import StampJoin
 from eschernet_ros.capture.stillness import Motion, StillnessDetector
-from eschernet_ros.capture.view_taker import AutoTake, DecodedFrame, Frame, NoFrameError, ViewTaker
+from eschernet_ros.capture.view_taker import (
+    DecodedFrame,
+    Exposure,
+    Frame,
+    NoFrameError,
+    ViewRejectedError,
+    ViewTaker,
+)
 
 __all__ = [
     "NS_PER_S",
-    "AutoTake",
     "DecodedFrame",
+    "Exposure",
     "Frame",
+    "FrameMetadata",
+    "Gates",
+    "MetadataLog",
     "Motion",
     "NoFrameError",
     "PoseBuffer",
     "PoseBufferEmpty",
     "PoseBufferStatistics",
+    "PoseError",
     "PoseGap",
     "PoseSample",
     "PoseTooNew",
     "PoseTooOld",
     "PoseUnavailable",
     "PosedView",
+    "Rejection",
+    "StampClock",
     "StampJoin",
     "StillnessDetector",
     "ViewAssembler",
+    "ViewRejectedError",
+    "ViewScores",
     "ViewTaker",
     "mid_exposure_ns",
     "object_mask",
+    "parse_frame_metadata",
+    "pose_error",
 ]

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eschernet_ros.capture.mask import object_mask
+from eschernet_ros.capture.gates import ViewScores, box_region, image_scores
+from eschernet_ros.capture.mask_method import ObjectMasker
 from eschernet_ros.capture.pose_buffer import NS_PER_S, PoseBuffer, PoseSample
+from eschernet_ros.capture.pose_error import PoseError, pose_error
 from eschernet_ros.capture.posed_view import PosedView
 from eschernet_ros.errors import EscherNetError
 from eschernet_ros.geometry import (
@@ -28,6 +30,9 @@ from eschernet_ros.geometry import (
 MAX_AIM_RAD = math.radians(10.0)
 MAX_ROLL_RAD = math.radians(15.0)
 """Aim and roll beyond which a view is said to differ from everything the model has seen."""
+
+
+_DEPTH_MASKS = ObjectMasker("depth")
 
 
 def mid_exposure_ns(image_stamp_ns: int, exposure_s: float, time_offset_s: float = 0.0) -> int:
@@ -53,6 +58,11 @@ class ViewAssembler:
         time_offset_s: added to the middle of the exposure.
         max_gap_s: widest gap in the pose stream that is interpolated across.
         warn_gap_s: a gap wider than this is named among the view's warnings.
+        time_uncertainty_s: how far mid-exposure may be off, stamps of camera and robot together; it enters the error
+            bounds only.
+        warn_pixel_error: a larger bound on the pose's error, in pixels of the source image, is named among the
+            warnings.
+        masker: makes masks.
         mask_margin: enlargement of the box for the mask from depth, metres.
         plane_margin: height above the box's bottom face that counts as table, metres.
         aim_at_object: turn the model's camera, which stays in the real one's place, upright and towards the
@@ -69,15 +79,20 @@ class ViewAssembler:
     time_offset_s: float = 0.0
     max_gap_s: float = 0.1
     warn_gap_s: float = 0.02
+    time_uncertainty_s: float = 0.001
+    warn_pixel_error: float = 2.0
+    masker: ObjectMasker = _DEPTH_MASKS
     mask_margin: float = 0.01
     plane_margin: float = 0.005
     aim_at_object: bool = False
 
     def __post_init__(self) -> None:
         _check_exposure(self.exposure_s)
-        for name in ("max_gap_s", "warn_gap_s"):
+        for name in ("max_gap_s", "warn_gap_s", "warn_pixel_error"):
             if not getattr(self, name) > 0.0:
                 raise EscherNetError(f"{name} must be positive, it is {getattr(self, name)}")
+        if not 0.0 <= self.time_uncertainty_s < math.inf:
+            raise EscherNetError(f"time_uncertainty_s must not be negative, it is {self.time_uncertainty_s}")
         if not math.isfinite(self.time_offset_s):
             raise EscherNetError(f"time_offset_s must be finite, it is {self.time_offset_s}")
 
@@ -106,14 +121,14 @@ class ViewAssembler:
 
         Args:
             colour: [H, W, 3] uint8 RGB.
-            depth: [H, W] float metres aligned to colour, or None; used only when there is no mask.
-            mask: [H, W] bool exact mask, or None. With neither, the whole image is foreground, with a
-                warning.
+            depth: [H, W] float metres aligned to colour, or None.
+            mask: [H, W] bool exact mask, or None: the masker makes one. When it cannot for want of depth, the whole
+                image is foreground, with a warning.
             source_camera: the colour camera.
             image_stamp_ns: the image's stamp.
             poses: history of ``base_from_ee``.
             index: the view's number, >= 0.
-            exposure_s: this frame's exposure, when the driver reports it.
+            exposure_s: this frame's exposure, when the driver reports it; else the assembler's is used.
 
         Raises:
             PoseUnavailable: there is no pose at the middle of the exposure (too new, too old, gap).
@@ -124,18 +139,23 @@ class ViewAssembler:
         stamp_ns = self.mid_exposure_ns(image_stamp_ns, exposure_s)
         sample = poses.lookup(stamp_ns, self.max_gap_s)
         base_from_source = sample.pose @ self.ee_from_camera_optical
+        object_from_source = self.object_frame.base_from_object.inverse() @ base_from_source
 
         warnings = []
-        if mask is None and depth is not None:
-            mask = object_mask(
+        region = mask
+        if region is None:
+            region = box_region(source_camera, object_from_source, self.object_frame.size)
+        if mask is None:
+            mask = self.masker(
+                colour,
                 depth,
                 source_camera,
-                self.object_frame.base_from_object.inverse() @ base_from_source,
+                object_from_source,
                 self.object_frame.size,
                 self.mask_margin,
                 self.plane_margin,
             )
-        elif mask is None:
+        if mask is None:
             warnings.append("there is neither a mask nor depth: the background is taken for the object")
 
         base_from_camera = self._aimed(base_from_source) if self.aim_at_object else base_from_source
@@ -146,6 +166,17 @@ class ViewAssembler:
             warnings += _mask_warnings(mask, resampled.mask)
         warnings += self._object_warnings(base_from_source, base_from_camera, source_camera, camera)
         warnings += self._pose_warnings(sample, base_from_camera)
+        exposure = self.exposure_s if exposure_s is None else exposure_s
+        error = pose_error(
+            poses,
+            sample,
+            self.ee_from_camera_optical,
+            source_camera,
+            self.object_frame,
+            exposure,
+            self.time_uncertainty_s,
+        )
+        warnings += self._error_warnings(error, sample)
         return PosedView(
             index=index,
             stamp_ns=stamp_ns,
@@ -157,6 +188,10 @@ class ViewAssembler:
             base_from_camera_optical=base_from_camera,
             object_frame=self.object_frame,
             pose_sample=sample,
+            exposure_s=exposure,
+            exposure_source="parameter" if exposure_s is None else "metadata",
+            pose_error=error,
+            scores=ViewScores(**image_scores(colour, depth, mask, region)),
             warnings=tuple(warnings),
         )
 
@@ -217,6 +252,16 @@ class ViewAssembler:
                 "on upright cameras; aim_at_object corrects this"
             )
         return warnings
+
+    def _error_warnings(self, error: PoseError, sample: PoseSample) -> list[str]:
+        if not error.pixels > self.warn_pixel_error:
+            return []
+        return [
+            f"the pose may be off by {error.pixels:.1f} px at the object (over {self.warn_pixel_error:g} px; "
+            f"{error.position_m * 1e3:.2f} mm, {math.degrees(error.rotation_rad):.2f} deg): the camera moved at "
+            f"{error.camera_speed:.3f} m/s, poses are {sample.gap_ns / 1e6:.1f} ms apart and stamps are good to "
+            f"{self.time_uncertainty_s * 1e3:g} ms; move slower or let the arm rest"
+        ]
 
 
 def _mask_warnings(mask: np.ndarray, model_mask: np.ndarray) -> list[str]:

@@ -210,6 +210,16 @@ class PoseBuffer:
             stamps, poses = self._stamps[part], self._poses[part]
         return np.array(stamps, dtype=np.int64), stack_matrices(poses)
 
+    def around(self, stamp_ns: int, each_side: int = 2) -> tuple[np.ndarray, tuple[SE3, ...]]:
+        """The samples next to a time: stamps [N] int64 in order, and poses; at most ``each_side`` on either side.
+
+        Fewer where the buffer ends. A sample on the time itself counts as one before it.
+        """
+        with self._lock:
+            after = bisect_right(self._stamps, stamp_ns)
+            part = slice(max(0, after - each_side), after + each_side)
+            return np.array(self._stamps[part], dtype=np.int64), tuple(self._poses[part])
+
     def clear(self) -> None:
         """Forget all samples, because the frame they are in is no longer the one that is wanted."""
         with self._lock:

@@ -3,12 +3,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
+from eschernet_ros.capture.gates import ViewScores
 from eschernet_ros.capture.pose_buffer import PoseSample
+from eschernet_ros.capture.pose_error import PoseError
 from eschernet_ros.geometry import SE3, ObjectFrame, PinholeCamera
+
+_UNKNOWN_ERROR = PoseError()
+_NO_SCORES = ViewScores()
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +32,11 @@ class PosedView:
         base_from_camera_optical: pose of the model's camera in the base frame, metres. Its centre is the real
             camera's; its axes are too, unless the view was aimed at the object.
         object_frame: the object's box and scale.
-        pose_sample: the arm's interpolated pose (base from end effector) and its quality.
+        pose_sample: the arm's interpolated pose (base from end effector or flange) and its quality.
+        exposure_s: the exposure time that ``stamp_ns`` was computed with; NaN when it is not known.
+        exposure_source: ``metadata`` of the frame, or ``parameter``; empty when it is not known.
+        pose_error: bounds on what the pose may be off by.
+        scores: what the gates look at.
         warnings: sentences about what may spoil the view; empty when nothing does.
     """
 
@@ -40,6 +50,10 @@ class PosedView:
     base_from_camera_optical: SE3
     object_frame: ObjectFrame
     pose_sample: PoseSample
+    exposure_s: float = math.nan
+    exposure_source: str = ""
+    pose_error: PoseError = _UNKNOWN_ERROR
+    scores: ViewScores = _NO_SCORES
     warnings: tuple[str, ...] = ()
 
     @property

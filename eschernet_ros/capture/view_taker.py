@@ -1,32 +1,46 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Takes views in a thread of its own: on request, or by itself whenever the arm rests at a new place."""
+"""Takes views in a thread of its own: on request, or by itself whenever the gates are open."""
 
 from __future__ import annotations
 
-import itertools
 import logging
 import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from eschernet_ros.capture.assemble import ViewAssembler
-from eschernet_ros.capture.pose_buffer import PoseBuffer, PoseSample, PoseTooNew
+from eschernet_ros.capture.gates import (
+    MOVING,
+    TOO_CLOSE,
+    Gates,
+    Rejection,
+    ViewScores,
+    motion_scores,
+    nearest_view,
+)
+from eschernet_ros.capture.pose_buffer import PoseBuffer, PoseSample, PoseTooNew, PoseUnavailable
 from eschernet_ros.capture.posed_view import PosedView
-from eschernet_ros.capture.stillness import StillnessDetector
 from eschernet_ros.errors import EscherNetError
-from eschernet_ros.geometry import SE3, PinholeCamera
+from eschernet_ros.geometry import SE3, ObjectFrame, PinholeCamera
+
+AUTO_RETRY_S = 0.5
+"""After a picture was rejected, so long passes before the next unasked try: the gates look at decoded pixels."""
 
 _log = logging.getLogger(__name__)
 
 
 class NoFrameError(EscherNetError):
     """No usable frame came within the time allowed; the message says what is missing."""
+
+
+class ViewRejectedError(EscherNetError):
+    """A gate refused the view that was asked for, and waiting would not help; the message says which and why."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +53,13 @@ class DecodedFrame:
     camera: PinholeCamera
 
 
+class Exposure(NamedTuple):
+    """A frame's exposure time, seconds, as its driver reports it (None: the assembler's); a warning for the view."""
+
+    seconds: float | None
+    warning: str = ""
+
+
 @dataclass(frozen=True)
 class Frame:
     """A frame as it arrives: decoding costs milliseconds, so it is done only for the frames that become views.
@@ -47,25 +68,13 @@ class Frame:
         image_stamp_ns: stamp of the camera driver.
         source: anything the caller wants back with the view (a message header, for example).
         decode: returns the pixels; may raise :class:`EscherNetError`.
+        exposure: returns the frame's exposure; may wait (bounded), and raise :class:`EscherNetError`.
     """
 
     image_stamp_ns: int
     source: Any
     decode: Callable[[], DecodedFrame]
-
-
-@dataclass(frozen=True)
-class AutoTake:
-    """When to take a view unasked: the arm rests, and the camera is at a new place.
-
-    Args:
-        stillness: decides whether the arm rests at a frame's mid-exposure.
-        min_distance_m, min_angle_rad: a new place differs by at least one of them from every view taken.
-    """
-
-    stillness: StillnessDetector
-    min_distance_m: float
-    min_angle_rad: float
+    exposure: Callable[[], Exposure] = lambda: Exposure(None)
 
 
 @dataclass
@@ -81,11 +90,18 @@ class ViewTaker:
     Frames are offered as they come; only the newest waits, the others are counted. A request is answered with
     the first frame offered after it. ``on_view(view, frame)`` is called in the taker's thread.
 
+    Views that are taken unasked must pass all gates. Those that were asked for need not, unless ``gates_on_request``:
+    then a gate that a later frame may pass (arm still, blur) is waited for until the request's deadline, and any other
+    ends the request with its reason. Otherwise a picture that would be rejected carries the reasons as warnings. Scores
+    are measured in either case.
+
     Args:
         assembler: makes the views; None: no frame is used until :meth:`use` gives one.
         poses: history of the arm's poses.
         on_view: what to do with a view.
-        auto: when to take one unasked; None: never.
+        gates: what views must pass.
+        auto: take views unasked.
+        gates_on_request: gates hold for requests too.
         pose_timeout_s: longest wait for the pose stream to reach a frame's mid-exposure.
         explain: called when a request ends without any frame; says what is missing.
     """
@@ -96,7 +112,9 @@ class ViewTaker:
         poses: PoseBuffer,
         on_view: Callable[[PosedView, Frame], None],
         *,
-        auto: AutoTake | None = None,
+        gates: Gates | None = None,
+        auto: bool = False,
+        gates_on_request: bool = False,
         pose_timeout_s: float = 0.25,
         explain: Callable[[], str] = lambda: "no frame was offered",
     ) -> None:
@@ -104,11 +122,15 @@ class ViewTaker:
         self._assembler = assembler
         self._poses = poses
         self._on_view = on_view
+        self._gates = gates or Gates()
         self._auto = auto
+        self._gates_on_request = gates_on_request
         self._pose_timeout_s = pose_timeout_s
         self._explain = explain
-        self._ids = itertools.count()
-        self._taken: list[SE3] = []
+        self._next_index = 0
+        self._taken: list[tuple[ObjectFrame, SE3]] = []
+        self._auto_again = 0.0
+        self._auto_refused = ""
         self._changed = threading.Condition()
         self._requests: deque[_Request] = deque()
         self._frame: Frame | None = None
@@ -171,8 +193,7 @@ class ViewTaker:
 
     def _fail(self, requests: list[_Request], reason: str | None) -> None:
         for request in requests:
-            with self._changed:
-                self._requests.remove(request)
+            self._end(request)
             self.counts["requests without a frame"] += 1
             request.future.set_exception(NoFrameError(reason or request.refused or self._explain()))
 
@@ -183,38 +204,82 @@ class ViewTaker:
             return
         with self._changed:
             request = self._requests[0] if self._requests else None
-        if request is None and (self._auto is None or not self._is_new_place(frame, assembler, self._auto)):
+        if request is None and (not self._auto or time.monotonic() < self._auto_again):
             return
+        gated = request is None or self._gates_on_request
         try:
-            self._wait_for_pose(frame, assembler)
-            decoded = frame.decode()
-            view = assembler.assemble(
-                decoded.colour,
-                decoded.depth,
-                decoded.mask,
-                decoded.camera,
-                frame.image_stamp_ns,
-                self._poses,
-                next(self._ids),
-            )
+            exposure = frame.exposure()
+            sample = self._wait_for_pose(frame, assembler, exposure.seconds)
+            scores = self._place_scores(sample, assembler, gated)
+            if gated and (rejections := self._gates.place(scores)):
+                self._reject(request, rejections)
+                return
+            view = self._view(frame, assembler, exposure, scores)
+            rejections = self._gates.image(view.scores)
+            if gated and rejections:
+                self._reject(request, rejections)
+                self._auto_again = time.monotonic() + AUTO_RETRY_S
+                return
         except EscherNetError as error:
-            self.counts[f"rejected: {type(error).__name__}"] += 1
-            if request is None:
-                _log.warning("no view was taken at rest: %s", error)
-            else:
-                request.refused = str(error)  # another frame may do; the deadline decides
+            self._reject(request, [Rejection(type(error).__name__, str(error), True)])
             return
-        self._taken.append(view.pose_sample.pose)
+        view = replace(view, warnings=(*view.warnings, *(rejection.reason for rejection in rejections)))
+        self._next_index += 1
+        self._auto_refused = ""
+        self._taken.append((assembler.object_frame, sample.pose @ assembler.ee_from_camera_optical))
         self.counts["views"] += 1
         self._on_view(view, frame)
         if request is not None:
-            with self._changed:
-                self._requests.remove(request)
+            self._end(request)
             request.future.set_result(view)
 
-    def _wait_for_pose(self, frame: Frame, assembler: ViewAssembler) -> PoseSample:
+    def _view(self, frame: Frame, assembler: ViewAssembler, exposure: Exposure, place: ViewScores) -> PosedView:
+        decoded = frame.decode()
+        view = assembler.assemble(
+            decoded.colour,
+            decoded.depth,
+            decoded.mask,
+            decoded.camera,
+            frame.image_stamp_ns,
+            self._poses,
+            self._next_index,
+            exposure.seconds,
+        )
+        picture = view.scores
+        scores = replace(
+            place,
+            blur=picture.blur,
+            saturated=picture.saturated,
+            black=picture.black,
+            depth_coverage=picture.depth_coverage,
+        )
+        warnings = (*view.warnings, exposure.warning) if exposure.warning else view.warnings
+        return replace(view, scores=scores, warnings=warnings)
+
+    def _reject(self, request: _Request | None, rejections: list[Rejection]) -> None:
+        """Count a frame that is not taken, and say why: in the answer to a request, else once in the log."""
+        for rejection in rejections:
+            self.counts[f"rejected: {rejection.gate}"] += 1
+        reason = "; ".join(rejection.reason for rejection in rejections)
+        if request is None:
+            gates = ", ".join(rejection.gate for rejection in rejections)
+            expected = all(rejection.gate in (MOVING, TOO_CLOSE) for rejection in rejections)  # between two views
+            if not expected and gates != self._auto_refused:
+                _log.warning("no view was taken at rest: %s", reason)
+            self._auto_refused = gates
+            return
+        request.refused = reason  # another frame may do; the deadline decides
+        if not all(rejection.passing for rejection in rejections):
+            self._end(request)
+            request.future.set_exception(ViewRejectedError(reason))
+
+    def _end(self, request: _Request) -> None:
+        with self._changed:
+            self._requests.remove(request)
+
+    def _wait_for_pose(self, frame: Frame, assembler: ViewAssembler, exposure_s: float | None) -> PoseSample:
         """Wait, bounded, until the pose stream has passed the frame's mid-exposure; return the pose there."""
-        stamp_ns = assembler.mid_exposure_ns(frame.image_stamp_ns)
+        stamp_ns = assembler.mid_exposure_ns(frame.image_stamp_ns, exposure_s)
         deadline = time.monotonic() + self._pose_timeout_s
         while True:
             try:
@@ -224,20 +289,13 @@ class ViewTaker:
                     raise
                 time.sleep(0.002)
 
-    def _is_new_place(self, frame: Frame, assembler: ViewAssembler, auto: AutoTake) -> bool:
-        try:
-            sample = self._wait_for_pose(frame, assembler)
-            still = auto.stillness.is_still(self._poses, sample.stamp_ns)
-        except EscherNetError as error:
-            self.counts[f"rejected: {type(error).__name__}"] += 1
-            return False
-        if not still:
-            self.counts["frames while moving"] += 1
-            return False
-        camera = sample.pose @ assembler.ee_from_camera_optical
-        for taken in self._taken:
-            metres, radians = (taken @ assembler.ee_from_camera_optical).distance_to(camera)
-            if metres < auto.min_distance_m and radians < auto.min_angle_rad:
-                self.counts["frames at a place already taken"] += 1
-                return False
-        return True
+    def _place_scores(self, sample: PoseSample, assembler: ViewAssembler, gated: bool) -> ViewScores:
+        """Measure rest and nearness; how the arm rested may be unknown where no gate depends on it."""
+        scores = nearest_view(sample.pose @ assembler.ee_from_camera_optical, assembler.object_frame, self._taken)
+        if self._gates.stillness is not None:
+            try:
+                scores |= motion_scores(self._gates.stillness.motion(self._poses, sample.stamp_ns))
+            except PoseUnavailable:
+                if gated:
+                    raise
+        return ViewScores(**scores)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Kinematics of the Franka Emika Panda and the Franka Research 3: where joint angles put the camera."""
+"""Kinematics of the Franka Emika Panda and the Franka Research 3, and of any URDF: where joints put the camera."""
 
 from eschernet_ros.kinematics.dh import (
     FLANGE_FROM_HAND_EE,
@@ -12,6 +12,7 @@ from eschernet_ros.kinematics.dh import (
 )
 from eschernet_ros.kinematics.inverse import PoseSolutions, solve_flange_pose
 from eschernet_ros.kinematics.limits import FR3_LIMITS, PANDA_LIMITS, JointLimits
+from eschernet_ros.kinematics.urdf import UrdfChain, UrdfJoint, joint_position
 
 __all__ = [
     "FLANGE_FROM_HAND_EE",
@@ -20,9 +21,12 @@ __all__ = [
     "PANDA_LIMITS",
     "JointLimits",
     "PoseSolutions",
+    "UrdfChain",
+    "UrdfJoint",
     "base_from_links",
     "flange_jacobian",
     "forward_kinematics",
+    "joint_position",
     "joint_vector",
     "link_frames",
     "solve_flange_pose",

@@ -1,107 +1,48 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The capture node: colour, camera_info, aligned depth and the arm's pose stream in, posed views out."""
+"""The capture node: colour, camera_info, aligned depth and the arm's pose in, posed views out."""
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import Any
 
-from geometry_msgs.msg import PoseArray, PoseStamped
+from geometry_msgs.msg import PoseArray
 from rclpy.callback_groups import ReentrantCallbackGroup
 from sensor_msgs.msg import CameraInfo, Image
 from std_srvs.srv import Trigger
 from visualization_msgs.msg import Marker
 
 from eschernet_ros.capture import (
-    AutoTake,
     DecodedFrame,
     Frame,
+    Gates,
     PoseBuffer,
     PosedView,
+    StampClock,
     StampJoin,
     StillnessDetector,
     ViewAssembler,
     ViewTaker,
 )
+from eschernet_ros.capture.mask_method import ObjectMasker
 from eschernet_ros.errors import EscherNetError
 from eschernet_ros.geometry import SE3, ObjectFrame
 from eschernet_ros.msg import PosedView as PosedViewMessage
 from eschernet_ros.nodes import messages, qos
+from eschernet_ros.nodes.capture_parameters import PARAMETERS
 from eschernet_ros.nodes.diagnostics import ERROR, OK, WARN, Diagnostics, Report
+from eschernet_ros.nodes.frame_metadata import FrameMetadataListener
 from eschernet_ros.nodes.futures import wait_for
-from eschernet_ros.nodes.parameters import Parameter, declare
+from eschernet_ros.nodes.hand_eye import frame_from_camera
+from eschernet_ros.nodes.parameters import declare
+from eschernet_ros.nodes.pose_sources import make_pose_source
 from eschernet_ros.nodes.run import ClosableNode, run
 from eschernet_ros.nodes.topic_monitor import MonitoredSubscription
 
-PARAMETERS = (
-    Parameter("colour_topic", "/camera/camera/color/image_raw", "colour image (rgb8, bgr8, rgba8, bgra8 or mono8)"),
-    Parameter("camera_info_topic", "/camera/camera/color/camera_info", "intrinsics of the colour camera"),
-    Parameter(
-        "depth_topic",
-        "/camera/camera/aligned_depth_to_color/image_raw",
-        "depth aligned to the colour image (16UC1 mm or 32FC1 m); empty: do without",
-    ),
-    Parameter("mask_topic", "", "object mask (mono8) with the stamps of the colour image; empty: mask from depth"),
-    Parameter(
-        "pose_topic",
-        "/franka_robot_state_broadcaster/current_pose",
-        "pose of the end effector (PoseStamped); its frame_id is taken as the base frame",
-    ),
-    Parameter(
-        "hand_eye.translation",
-        [0.0, 0.0, 0.0],
-        "position of the colour camera's optical frame in the end-effector frame, m",
-        length=3,
-    ),
-    Parameter(
-        "hand_eye.rotation_xyzw",
-        [0.0, 0.0, 0.0, 1.0],
-        "orientation of the colour camera's optical frame in the end-effector frame, quaternion",
-        length=4,
-    ),
-    Parameter("object.frame", "object", "name of the object frame: centre of the object's box"),
-    Parameter(
-        "object.topic",
-        "",
-        "object box as a CUBE Marker in the base frame (latched), instead of the parameters below; empty: parameters",
-    ),
-    Parameter("object.position", [0.5, 0.0, 0.1], "centre of the object's box in the base frame, m", length=3),
-    Parameter(
-        "object.rotation_xyzw",
-        [0.0, 0.0, 0.0, 1.0],
-        "orientation of the object's box in the base frame; its z axis is up for the model",
-        length=4,
-    ),
-    Parameter("object.size", [0.1, 0.1, 0.1], "sides of the object's box, m; 1 / longest is the scale", length=3),
-    Parameter("image_size", 256, "side of the views, px (the model's camera has f = 280/256 of it)", 32, 2048),
-    Parameter(
-        "aim_at_object",
-        True,
-        "turn the model's camera, in the real one's place, upright and towards the object's centre, as in training",
-    ),
-    Parameter(
-        "exposure_s",
-        0.0,
-        "exposure time of the colour camera: mid-exposure is the image stamp minus half of it (librealsense)",
-        0.0,
-        1.0,
-    ),
-    Parameter("time_offset_s", 0.0, "added to image stamps before poses are looked up", -1.0, 1.0),
-    Parameter("max_pose_gap_s", 0.1, "widest gap between two pose samples that is interpolated", 0.001, 10.0),
-    Parameter("pose_timeout_s", 0.25, "longest wait for the pose stream to reach a frame's stamp", 0.0, 10.0),
-    Parameter("pose_horizon_s", 10.0, "how long poses are kept", 1.0, 600.0),
-    Parameter("view_timeout_s", 5.0, "longest wait of ~/take_view for a frame", 0.1, 60.0),
-    Parameter("auto", False, "take a view on its own whenever the arm rests at a new place"),
-    Parameter("auto_rest_s", 0.4, "how long the arm must have rested", 0.05, 10.0),
-    Parameter("auto_rest_m", 0.0005, "largest movement that counts as rest, m", 0.0, 0.1),
-    Parameter("auto_rest_rad", 0.002, "largest rotation that counts as rest, rad", 0.0, 0.5),
-    Parameter("auto_min_distance_m", 0.02, "a new place is at least this far from every view taken, m", 0.0, 1.0),
-    Parameter("auto_min_angle_rad", 0.09, "or turned by at least this angle, rad", 0.0, 3.2),
-)
-
 
 class CaptureNode(ClosableNode):
-    """Publishes ``~/posed_view`` (PosedView) on ``~/take_view`` (Trigger), or whenever the arm rests.
+    """Publishes ``~/posed_view`` (PosedView) on ``~/take_view`` (Trigger), or whenever all gates are open.
 
     Also ``~/poses`` (PoseArray, latched): every view's camera in the object frame.
     """
@@ -109,18 +50,29 @@ class CaptureNode(ClosableNode):
     def __init__(self) -> None:
         super().__init__("capture")
         p = self._parameters_read = declare(self, PARAMETERS)
-        self._base_frame = ""
         self._object_frame = str(p["object.frame"])
-        self._hand_eye = SE3.from_quaternion_xyzw(p["hand_eye.rotation_xyzw"], p["hand_eye.translation"])
         self._poses = PoseBuffer(p["pose_horizon_s"])
+        self._source = make_pose_source(self, p, self._poses)
+        self._hand_eye, origin = frame_from_camera(p, self._source.pose_of)
+        self.get_logger().info(f"poses from {p['pose_source']}; {origin}")
+        self._image_clock = StampClock("image")
+        self._clock_warned = ""
+        self._last_view: dict[str, float] = {}
         self._taken = PoseArray()
         self._publisher = self.create_publisher(PosedViewMessage, "~/posed_view", qos.VIEWS)
         self._pose_array = self.create_publisher(PoseArray, "~/poses", qos.LATCHED)
         self._object_known = False
+        self._masker = ObjectMasker.from_names(p["mask.method"], p["mask.model"])
         self._taker = self._make_taker()
+        self._metadata = FrameMetadataListener(
+            self,
+            p["metadata.topic"],
+            p["metadata.json_topic"],
+            p["metadata.exposure_unit_us"] * 1e-6,
+            p["metadata.timeout_s"],
+            p["metadata.required"],
+        )
         self._join = self._subscribe_camera()
-        self._pose_monitor = MonitoredSubscription(self, PoseStamped, p["pose_topic"], self._on_pose, qos.POSE_STREAM)
-        self._pose_monitor.remedy = "is the robot's state broadcaster running? it is not with fake hardware"
         self._object_monitor: MonitoredSubscription | None = None
         if p["object.topic"]:
             self._object_monitor = MonitoredSubscription(self, Marker, p["object.topic"], self._on_object, qos.LATCHED)
@@ -156,15 +108,25 @@ class CaptureNode(ClosableNode):
 
     def _make_taker(self) -> ViewTaker:
         p = self._parameters_read
-        auto = None
-        if p["auto"]:
-            stillness = StillnessDetector(p["auto_rest_s"], p["auto_rest_m"], p["auto_rest_rad"])
-            auto = AutoTake(stillness, p["auto_min_distance_m"], p["auto_min_angle_rad"])
+        stillness = None
+        if p["gates.rest_s"] > 0.0:
+            stillness = StillnessDetector(p["gates.rest_s"], p["gates.rest_m"], p["gates.rest_rad"])
+        gates = Gates(
+            stillness=stillness,
+            max_blur=p["gates.max_blur"],
+            max_saturated=p["gates.max_saturated"],
+            max_black=p["gates.max_black"],
+            min_depth_coverage=p["gates.min_depth_coverage"],
+            min_angle_rad=p["gates.min_angle_rad"],
+            min_distance_m=p["gates.min_distance_m"],
+        )
         return ViewTaker(
             None,
             self._poses,
             self._publish,
-            auto=auto,
+            gates=gates,
+            auto=p["auto"],
+            gates_on_request=p["gates.on_request"],
             pose_timeout_s=p["pose_timeout_s"],
             explain=self._explain,
         )
@@ -180,7 +142,10 @@ class CaptureNode(ClosableNode):
                 aim_at_object=p["aim_at_object"],
                 exposure_s=p["exposure_s"],
                 time_offset_s=p["time_offset_s"],
+                time_uncertainty_s=p["time_uncertainty_s"],
+                warn_pixel_error=p["warn_pixel_error"],
                 max_gap_s=p["max_pose_gap_s"],
+                masker=self._masker,
             )
         )
         size = ", ".join(f"{side:.3f}" for side in object_frame.size)
@@ -195,38 +160,36 @@ class CaptureNode(ClosableNode):
         except EscherNetError as error:
             self.get_logger().error(f"object box on {self._object_monitor.topic} not used: {error}")  # type: ignore[union-attr]
 
-    def _on_pose(self, message: PoseStamped) -> None:
-        if message.header.frame_id != self._base_frame:
-            if self._base_frame:
-                self.get_logger().warning(
-                    f"pose frame changed from '{self._base_frame}' to '{message.header.frame_id}': "
-                    "the poses kept are dropped"
-                )
-                self._poses.clear()
-            self._base_frame = message.header.frame_id
-        try:
-            self._poses.add(messages.to_nanoseconds(message.header.stamp), messages.from_pose(message.pose))
-        except EscherNetError as error:
-            self.get_logger().warning(f"pose not used: {error}", throttle_duration_sec=5.0)
-
     def _on_camera(self, channel: str, message: Image | CameraInfo) -> None:
         stamp_ns = messages.to_nanoseconds(message.header.stamp)
+        if channel == "colour":
+            self._image_clock.observe(stamp_ns, self.get_clock().now().nanoseconds)
         parts = self._join.add(channel, stamp_ns, message)
         if parts is not None:
-            self._taker.offer(Frame(stamp_ns, parts, partial(_decode, parts)))
+            exposure = partial(self._metadata.exposure, stamp_ns)
+            self._taker.offer(Frame(stamp_ns, parts, partial(_decode, parts), exposure))
 
     def _publish(self, view: PosedView, frame: Frame) -> None:
         message = messages.to_posed_view(
             view,
             object_frame=self._object_frame,
-            base_frame=self._base_frame,
+            base_frame=self._source.base_frame,
             hand_eye=self._hand_eye,
+            pose_of=self._source.pose_of,
             source_info=frame.source["camera_info"],
         )
         self._publisher.publish(message)
         self._taken.header = message.header
         self._taken.poses = [*self._taken.poses, message.camera_pose]
         self._pose_array.publish(self._taken)
+        self._last_view = {
+            "last view: pose error px": view.pose_error.pixels,
+            "last view: pose error mm": view.pose_error.position_m * 1e3,
+            "last view: blur": view.scores.blur,
+            "last view: saturated": view.scores.saturated,
+            "last view: black": view.scores.black,
+            "last view: depth coverage": view.scores.depth_coverage,
+        }
         self.get_logger().info(_describe(view))
         for warning in view.warnings:
             self.get_logger().warning(f"view {view.index}: {warning}")
@@ -235,8 +198,8 @@ class CaptureNode(ClosableNode):
         try:
             view = await wait_for(self, self._taker.request(self._parameters_read["view_timeout_s"]))
         except EscherNetError as error:
-            response.message = str(error)
-            self.get_logger().error(f"no view taken: {error}")
+            response.message = "; ".join([str(error), *self._clock_problems()])
+            self.get_logger().error(f"no view taken: {response.message}")
             return response
         response.success = True
         response.message = "; ".join([_describe(view), *view.warnings])
@@ -246,8 +209,7 @@ class CaptureNode(ClosableNode):
         """Say why there is no frame: every topic that is silent, or the stamps that never meet."""
         if self._object_monitor is not None and not self._object_known:
             return f"the object is not known yet: {self._object_monitor.explain()}"
-        monitors = [*self._camera_monitors.values(), self._pose_monitor]
-        silent = [m.explain() for m in monitors if (age := m.age_s()) is None or age > 1.0]
+        silent = self._silent()
         if silent:
             return "no frame within the time allowed: " + "; ".join(silent)
         dropped = ", ".join(f"{count} of {channel}" for channel, count in self._join.dropped.items() if count)
@@ -256,14 +218,36 @@ class CaptureNode(ClosableNode):
             f" (unmatched so far: {dropped or 'none'})"
         )
 
+    def _silent(self) -> list[str]:
+        """Explain every topic that is silent, and whatever else keeps poses from arriving."""
+        cameras = [m.explain() for m in self._camera_monitors.values() if (age := m.age_s()) is None or age > 1.0]
+        return cameras + self._source.problems()
+
+    def _clock_problems(self) -> list[str]:
+        """Name what is wrong with the stamps of images and poses."""
+        limit = self._parameters_read["max_stamp_offset_s"]
+        found = (
+            self._image_clock.problem(limit, self._metadata.clock_domain),
+            self._source.clock.problem(limit),
+        )
+        return [problem for problem in found if problem]
+
     def _report(self) -> Report:
-        monitors = {**self._camera_monitors, "pose": self._pose_monitor}
+        monitors = {**self._camera_monitors, **self._source.monitors}
         counts: dict[str, Any] = {f"{name} messages": m.received for name, m in monitors.items()}
         counts |= {f"unmatched {channel}": count for channel, count in self._join.dropped.items()}
-        counts |= dict(self._taker.counts)
-        silent = [m.explain() for m in monitors.values() if (age := m.age_s()) is None or age > 1.0]
-        if silent:
+        counts["metadata messages"] = sum(monitor.received for monitor in self._metadata.monitors)
+        counts |= {"image age s": self._image_clock.age_s, "pose age s": self._source.clock.age_s}
+        counts |= {**self._metadata.counts, **self._source.counts, **self._taker.counts, **self._last_view}
+        problems = "; ".join(self._clock_problems())
+        kind = problems.split(" stamps ")[0]  # without the numbers, which change all the time
+        if problems and kind != self._clock_warned:
+            self.get_logger().warning(problems)
+        self._clock_warned = kind
+        if silent := self._silent():
             return ERROR, "; ".join(silent), counts
+        if problems:
+            return WARN, problems, counts
         if not self._object_known:
             return WARN, "the object is not known yet", counts
         return OK, f"{self._taker.counts['views']} views taken", counts
@@ -279,9 +263,12 @@ def _decode(parts: dict[str, Any]) -> DecodedFrame:
 
 
 def _describe(view: PosedView) -> str:
+    error = view.pose_error
     return (
         f"view {view.index}: stand-off {view.standoff:.2f} model units, pose interpolated over "
-        f"{view.pose_sample.gap_ns / 1e6:.1f} ms, camera moving at {view.pose_sample.linear_speed * 1e3:.1f} mm/s"
+        f"{view.pose_sample.gap_ns / 1e6:.1f} ms, camera moving at {error.camera_speed * 1e3:.1f} mm/s, pose within "
+        f"{error.position_m * 1e3:.2f} mm, {math.degrees(error.rotation_rad):.3f} deg, {error.pixels:.2f} px, "
+        f"blur score {view.scores.blur:.2f}, exposure {view.exposure_s * 1e3:.1f} ms from {view.exposure_source}"
     )
 
 

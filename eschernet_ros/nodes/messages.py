@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Duration, Time
-from geometry_msgs.msg import Point, Pose, PoseStamped, Quaternion, Vector3
+from geometry_msgs.msg import Point, Pose, PoseStamped, Quaternion, Transform, TransformStamped, Vector3
 from sensor_msgs.msg import CameraInfo, Image
 
-from eschernet_ros.capture import PosedView, PoseSample
+from eschernet_ros.capture import PosedView, PoseError, PoseSample, ViewScores
 from eschernet_ros.errors import EscherNetError
 from eschernet_ros.geometry import SE3, ObjectFrame, PinholeCamera
 from eschernet_ros.msg import PosedView as PosedViewMessage
@@ -65,11 +65,32 @@ def from_pose(pose: Pose) -> SE3:
     )
 
 
+def from_transform(transform: Transform) -> SE3:
+    """Return a TF transform as a rigid transform.
+
+    Raises:
+        EscherNetError: as :func:`from_pose`.
+    """
+    t, r = transform.translation, transform.rotation
+    return SE3.from_quaternion_xyzw([r.x, r.y, r.z, r.w], [t.x, t.y, t.z])
+
+
 def to_pose_stamped(transform: SE3, frame_id: str, stamp: Time) -> PoseStamped:
     """Return a rigid transform as a stamped pose in ``frame_id``."""
     message = PoseStamped(pose=to_pose(transform))
     message.header.frame_id = frame_id
     message.header.stamp = stamp
+    return message
+
+
+def to_transform_stamped(parent: str, child: str, parent_from_child: SE3, stamp: Time) -> TransformStamped:
+    """Return the pose of frame ``child`` in frame ``parent`` as a transform for TF."""
+    message = TransformStamped(child_frame_id=child)
+    message.header.frame_id = parent
+    message.header.stamp = stamp
+    x, y, z = (float(value) for value in parent_from_child.translation)
+    message.transform.translation = Vector3(x=x, y=y, z=z)
+    message.transform.rotation = to_pose(parent_from_child).orientation
     return message
 
 
@@ -180,9 +201,23 @@ def from_camera_info(message: CameraInfo) -> PinholeCamera:
 
 
 def to_posed_view(
-    view: PosedView, *, object_frame: str, base_frame: str, hand_eye: SE3, source_info: CameraInfo
+    view: PosedView,
+    *,
+    object_frame: str,
+    base_frame: str,
+    hand_eye: SE3,
+    source_info: CameraInfo,
+    pose_of: str = "ee",
 ) -> PosedViewMessage:
-    """Return the library's view as the message ``eschernet_ros/PosedView``."""
+    """Return the library's view as the message ``eschernet_ros/PosedView``.
+
+    Args:
+        view: the view.
+        object_frame, base_frame: frame ids.
+        hand_eye: real camera's optical frame in the frame of the view's pose sample.
+        source_info: of the frame it was made from.
+        pose_of: what the pose sample is the pose of: ``ee`` or ``flange``.
+    """
     stamp = to_time(view.stamp_ns)
     frame = view.object_frame
     camera_frame = source_info.header.frame_id
@@ -195,16 +230,27 @@ def to_posed_view(
     message.camera_info = to_camera_info(view.camera, camera_frame, stamp)
     message.source_info = source_info
     message.camera_pose = to_pose(frame.base_from_object.inverse() @ view.base_from_camera_optical)
+    message.pose_of = pose_of
     message.ee_pose = to_pose(view.pose_sample.pose)
     message.hand_eye = to_pose(hand_eye)
     message.object_pose = to_pose(frame.base_from_object)
     message.object_size = Vector3(x=frame.size[0], y=frame.size[1], z=frame.size[2])
     message.scale = frame.scale
     message.standoff = view.standoff
+    message.exposure = view.exposure_s
+    message.exposure_source = view.exposure_source
     message.pose_gap = to_duration(view.pose_sample.gap_ns)
     message.pose_offset = to_duration(view.pose_sample.offset_ns)
     message.linear_speed = view.pose_sample.linear_speed
     message.angular_speed = view.pose_sample.angular_speed
+    error, scores = view.pose_error, view.scores
+    message.position_error, message.rotation_error = error.position_m, error.rotation_rad
+    message.pixel_error, message.motion_blur = error.pixels, error.motion_blur_px
+    message.camera_speed = error.camera_speed
+    message.rest_motion, message.rest_turn = scores.rest_motion_m, scores.rest_turn_rad
+    message.blur, message.saturated, message.black = scores.blur, scores.saturated, scores.black
+    message.depth_coverage = scores.depth_coverage
+    message.nearest_angle, message.nearest_distance = scores.nearest_angle_rad, scores.nearest_distance_m
     message.warnings = list(view.warnings)
     return message
 
@@ -234,6 +280,25 @@ def from_posed_view(message: PosedViewMessage) -> PosedView:
             offset_ns=to_nanoseconds(message.pose_offset),
             linear_speed=message.linear_speed,
             angular_speed=message.angular_speed,
+        ),
+        exposure_s=message.exposure,
+        exposure_source=message.exposure_source,
+        pose_error=PoseError(
+            position_m=message.position_error,
+            rotation_rad=message.rotation_error,
+            pixels=message.pixel_error,
+            camera_speed=message.camera_speed,
+            motion_blur_px=message.motion_blur,
+        ),
+        scores=ViewScores(
+            rest_motion_m=message.rest_motion,
+            rest_turn_rad=message.rest_turn,
+            blur=message.blur,
+            saturated=message.saturated,
+            black=message.black,
+            depth_coverage=message.depth_coverage,
+            nearest_angle_rad=message.nearest_angle,
+            nearest_distance_m=message.nearest_distance,
         ),
         warnings=tuple(message.warnings),
     )

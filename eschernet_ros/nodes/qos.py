@@ -8,6 +8,8 @@ from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPo
 # realsense-ros, as seen on its topics (robot_interfaces: images reliable, volatile, depth 1; camera_info depth 10)
 CAMERA_IMAGE = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.VOLATILE)
 CAMERA_INFO = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.VOLATILE)
+# its inertial samples: rmw_qos_profile_sensor_data
+IMU = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT, durability=DurabilityPolicy.VOLATILE)
 
 # franka_ros2 since 3.3 publishes current_pose best effort; a best-effort subscription also hears a reliable publisher
 POSE_STREAM = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=200, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -20,3 +22,7 @@ LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability
 # Requests of which only the newest counts, and results
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
 RESULTS = QoSProfile(depth=32, reliability=ReliabilityPolicy.RELIABLE)
+
+# What tf2's broadcasters and listeners use
+TF = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
+TF_STATIC = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)

@@ -6,19 +6,22 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
 
 from eschernet_ros.capture import (
-    AutoTake,
     DecodedFrame,
+    Exposure,
     Frame,
+    Gates,
     NoFrameError,
     PoseBuffer,
     PosedView,
     StillnessDetector,
     ViewAssembler,
+    ViewRejectedError,
     ViewTaker,
 )
 from eschernet_ros.errors import EscherNetError
@@ -27,6 +30,7 @@ from eschernet_ros.geometry import SE3, ObjectFrame, PinholeCamera, look_at
 MS = 1_000_000
 CAMERA = PinholeCamera(64, 48, 60.0, 60.0, 31.5, 23.5)
 OBJECT = ObjectFrame(SE3.identity(), (0.1, 0.1, 0.1))
+GATES = Gates(stillness=StillnessDetector(0.1, 1e-4, 1e-3), min_distance_m=0.02, min_angle_rad=0.1)
 
 
 def decoded() -> DecodedFrame:
@@ -44,15 +48,14 @@ def frame(stamp_ns: int) -> Frame:
 class Rig:
     """A taker over a pose buffer that the test fills."""
 
-    def __init__(self, auto: bool = False, **options) -> None:
+    def __init__(self, gates: Gates = GATES, auto: bool = False, **options: Any) -> None:
         self.poses = PoseBuffer()
         self.views: list[PosedView] = []
         self.seen = threading.Condition()
         assembler = ViewAssembler(
             ee_from_camera_optical=SE3.identity(), object_frame=OBJECT, image_size=32, exposure_s=0.010
         )
-        policy = AutoTake(StillnessDetector(0.1, 1e-4, 1e-3), 0.02, 0.1) if auto else None
-        self.taker = ViewTaker(assembler, self.poses, self._on_view, auto=policy, **options)
+        self.taker = ViewTaker(assembler, self.poses, self._on_view, gates=gates, auto=auto, **options)
 
     def _on_view(self, view: PosedView, _frame: Frame) -> None:
         with self.seen:
@@ -154,13 +157,13 @@ def test_rest_at_new_places_is_taken_once() -> None:
             assert rig.seen.wait_for(lambda: len(rig.views) == 1, 5.0)
         rig.taker.offer(frame(400 * MS))
         rig.drain()
-        assert rig.taker.counts["frames at a place already taken"] == 1
+        assert rig.taker.counts["rejected: too close to a view taken"] == 1
         for step in range(1, 40):  # moving at 0.2 m/s
             eye = (0.2, 0.001 * step, 0.05)
             rig.stand(eye, (500 + 5 * step) * MS, (500 + 5 * step) * MS)
         rig.taker.offer(frame(690 * MS))
         rig.drain()
-        assert rig.taker.counts["frames while moving"] == 1
+        assert rig.taker.counts["rejected: arm moving"] == 1
         rig.stand((0.2, 0.04, 0.05), 700 * MS, 1000 * MS)
         rig.taker.offer(frame(900 * MS))
         with rig.seen:

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The camera's place on the arm, in the frame that the pose source gives, from parameters or a calibration file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from eschernet_ros.calibration.hand_eye_file import read_hand_eye
+from eschernet_ros.geometry import SE3
+
+PARENTS = ("ee", "flange")
+
+
+def frame_from_camera(p: Mapping[str, Any], pose_of: str) -> tuple[SE3, str]:
+    """Return the hand-eye transform for poses of ``pose_of`` (``ee`` or ``flange``), and a sentence on its origin.
+
+    F_T_EE (``flange_from_ee``) enters only where the calibration and the poses are anchored to different frames.
+
+    Args:
+        p: parameters of the capture node.
+        pose_of: what the pose source gives poses of.
+
+    Raises:
+        EscherNetError: a transform that is none, or a file that cannot be used.
+    """
+    flange_from_ee = SE3.from_quaternion_xyzw(p["flange_from_ee.rotation_xyzw"], p["flange_from_ee.translation"])
+    if p["hand_eye.file"]:
+        calibration = read_hand_eye(p["hand_eye.file"], flange_from_ee if pose_of == "ee" else None)
+        parent, given = "flange", calibration.flange_from_camera_optical
+        origin = f"hand-eye transform from {p['hand_eye.file']}"
+    else:
+        parent = p["hand_eye.parent"]
+        given = SE3.from_quaternion_xyzw(p["hand_eye.rotation_xyzw"], p["hand_eye.translation"])
+        origin = f"hand-eye transform in the {parent} frame from parameters"
+    if parent == pose_of:
+        return given, f"{origin}, for poses of the {pose_of}"
+    x, y, z = flange_from_ee.translation * 1e3
+    turn = ", ".join(f"{angle:.1f}" for angle in np.degrees(flange_from_ee.rotvec))
+    how = (
+        f"flange_from_ee ({x:.1f}, {y:.1f}, {z:.1f}) mm, rotation vector ({turn}) deg: "
+        "it must be the F_T_EE of the controller"
+    )
+    converted = flange_from_ee.inverse() @ given if parent == "flange" else flange_from_ee @ given
+    return converted, f"{origin}, for poses of the {pose_of}, converted with {how}"
