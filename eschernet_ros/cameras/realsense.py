@@ -44,6 +44,7 @@ from eschernet_ros.optional import require
 _log = logging.getLogger(__name__)
 
 _QUEUE_CAPACITY = 4  # framesets; the driver has 16 buffers a stream
+_DEPTH_LAG_PERIODS = 0.75  # colour and depth of a D435i are not triggered together: half a period apart, and jitter
 _STOPPED_POLLS = 2  # reads without a frame after the player stopped, before the recording counts as ended
 
 
@@ -120,6 +121,7 @@ class RealSenseCamera(Camera):
         if self._started_file == self._ended_file:
             raise CameraAbsentError(f"{where} was played to its end; put another one in its place, or set file_repeat")
         try:
+            rs.context().load_device(str(path))  # a config that cannot open its file only says that it cannot resolve
             config.enable_device_from_file(str(path), settings.file_repeat)
         except RuntimeError as error:
             raise CameraError(f"{where} cannot be played: {first_line(error)}") from error
@@ -192,6 +194,7 @@ class RealSenseCamera(Camera):
                 )
         colour = profile.get_stream(rs.stream.color).as_video_stream_profile()
         self._has_depth = settings.depth is not None
+        self._longest_lag_ms = _DEPTH_LAG_PERIODS * 1e3 / colour.fps()
         self._filters = DepthFilters(rs, settings.depth_filters)
         self._colour_format = colour.format()
         if self._colour_format not in (rs.format.rgb8, rs.format.bgr8):
@@ -278,6 +281,7 @@ class RealSenseCamera(Camera):
         pixels = np.asanyarray(colour.get_data())
         if self._colour_format == self._rs.format.bgr8:
             pixels = np.ascontiguousarray(pixels[..., ::-1])
+        stamp_ns = self._host_ns(colour, arrival_ns)  # before the warm-up: the clock's estimate settles meanwhile
         usable = self._control.observe(pixels)
         for warning in self._control.warnings[self._control_warnings :]:
             _log.warning("%s", warning)
@@ -285,7 +289,6 @@ class RealSenseCamera(Camera):
         if not usable:
             self.counts["warm-up frames"] += 1
             return None
-        stamp_ns = self._host_ns(colour, arrival_ns)
         if stamp_ns <= self._stamp_ns:
             self.counts["stamps that went back"] += 1
         self._stamp_ns = stamp_ns
@@ -300,13 +303,16 @@ class RealSenseCamera(Camera):
         )
 
     def _aligned_depth(self, frameset: Any, colour: Any) -> np.ndarray | None:
-        """Return the depth that came with a colour frame, or None when it is missing or that of the frame before."""
+        """Return the depth of a colour frame; None when it is missing, that of the frame before, or of another time."""
         depth = frameset.get_depth_frame()
         if not depth or int(depth.frame_number) == self._depth_number:
             self.counts["frames without a new depth"] += 1
             return None
         self._depth_number = int(depth.frame_number)
         self._depth_lag_ms = float(depth.timestamp - colour.timestamp)
+        if abs(self._depth_lag_ms) > self._longest_lag_ms:
+            self.counts["depth too far from colour in time"] += 1
+            return None
         return self._filters.process(frameset)
 
     def _host_ns(self, frame: Any, arrival_ns: int) -> int:
