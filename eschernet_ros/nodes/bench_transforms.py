@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 from builtin_interfaces.msg import Time
-from geometry_msgs.msg import TransformStamped, Vector3
 from numpy.typing import ArrayLike
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 
 from eschernet_ros.geometry import BODY_FROM_OPTICAL, SE3
 from eschernet_ros.kinematics import FLANGE_FROM_HAND_EE, link_frames
-from eschernet_ros.nodes import messages, qos
+from eschernet_ros.nodes import qos
+from eschernet_ros.nodes.messages import to_transform_stamped as stamped
 from eschernet_ros.simulation import SimulatedBench
 
 try:
@@ -49,15 +49,15 @@ class BenchTransforms:
         hand_from_link = bench.ee_from_camera_optical @ (LINK_FROM_COLOUR @ BODY_FROM_OPTICAL).inverse()
         stamp = node.get_clock().now().to_msg()
         link0 = f"{robot}_link0"
-        root = [] if base_frame == link0 else [_stamped(base_frame, link0, SE3.identity(), stamp)]
+        root = [] if base_frame == link0 else [stamped(base_frame, link0, SE3.identity(), stamp)]
         self._static.publish(
             TFMessage(
                 transforms=[
                     *root,
-                    _stamped(f"{robot}_link8", hand, FLANGE_FROM_HAND_EE, stamp),
-                    _stamped(hand, f"{camera}_link", hand_from_link, stamp),
-                    _stamped(f"{camera}_link", f"{camera}_color_frame", LINK_FROM_COLOUR, stamp),
-                    _stamped(f"{camera}_color_frame", optical_frame, BODY_FROM_OPTICAL, stamp),
+                    stamped(f"{robot}_link8", hand, FLANGE_FROM_HAND_EE, stamp),
+                    stamped(hand, f"{camera}_link", hand_from_link, stamp),
+                    stamped(f"{camera}_link", f"{camera}_color_frame", LINK_FROM_COLOUR, stamp),
+                    stamped(f"{camera}_color_frame", optical_frame, BODY_FROM_OPTICAL, stamp),
                 ]
             )
         )
@@ -71,18 +71,8 @@ class BenchTransforms:
         self._publisher.publish(
             TFMessage(
                 transforms=[
-                    _stamped(names[i], names[i + 1], poses[i].inverse() @ poses[i + 1], stamp)
+                    stamped(names[i], names[i + 1], poses[i].inverse() @ poses[i + 1], stamp)
                     for i in range(len(poses) - 1)
                 ]
             )
         )
-
-
-def _stamped(parent: str, child: str, parent_from_child: SE3, stamp: Time) -> TransformStamped:
-    message = TransformStamped(child_frame_id=child)
-    message.header.frame_id = parent
-    message.header.stamp = stamp
-    x, y, z = (float(value) for value in parent_from_child.translation)
-    message.transform.translation = Vector3(x=x, y=y, z=z)
-    message.transform.rotation = messages.to_pose(parent_from_child).orientation
-    return message
