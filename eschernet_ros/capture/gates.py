@@ -22,7 +22,7 @@ BLACK_UP_TO = 3
 MOVING = "arm moving"
 TOO_CLOSE = "too close to a view taken"
 
-_EDGE_SHARE = 0.05
+_EDGE_SHARE = 0.02
 _LEAST_EDGE_PIXELS = 50
 _LINE_LENGTH = 9
 _DIRECTIONS = ((1, 0), (0, 1), (1, 1), (1, -1))
@@ -194,12 +194,12 @@ def nearest_view(
 
 
 def blur_score(colour: np.ndarray, mask: np.ndarray) -> float:
-    """How blurred the object's strongest edges are: about 0.4 in a sharp camera image, 1 where nothing is sharp.
+    """How blurred the object's strongest edges are: 0.2 to 0.5 in sharp camera images, 1 where nothing is sharp.
 
     After Crete et al., "The blur effect: perception and estimation with a new no-reference perceptual blur metric"
     (SPIE 6492, 2007): an image that is blurred already loses little when it is blurred again. The score is the share
     of gradient that a blur along its direction leaves, the largest of four directions, since motion blurs in one
-    only. It is measured at the strongest 5 % of gradients in and around the mask, so that texture, contrast and noise
+    only. It is measured at the strongest 2 % of gradients in and around the mask, so that texture, contrast and noise
     hardly matter: the silhouette alone is enough.
 
     Args:

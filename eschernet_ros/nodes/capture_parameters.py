@@ -162,7 +162,7 @@ PARAMETERS = (
     Parameter("gates.rest_s", 0.4, "how long the arm must have rested; 0: it need not", 0.0, 10.0),
     Parameter("gates.rest_m", 0.0005, "largest movement that counts as rest, m", 0.000001, 0.1),
     Parameter("gates.rest_rad", 0.002, "largest rotation that counts as rest, rad", 0.000001, 0.5),
-    Parameter("gates.max_blur", 0.6, "largest blur score (sharp: 0.3 to 0.5); 1: any", 0.0, 1.0),
+    Parameter("gates.max_blur", 0.55, "largest blur score (sharp: 0.2 to 0.5); 1: any", 0.0, 1.0),
     Parameter("gates.max_saturated", 0.25, "largest share of the object's pixels that are saturated; 1: any", 0.0, 1.0),
     Parameter("gates.max_black", 0.5, "largest share of the object's pixels that are black; 1: any", 0.0, 1.0),
     Parameter("gates.min_depth_coverage", 0.5, "smallest share of the object with measured depth; 0: any", 0.0, 1.0),
