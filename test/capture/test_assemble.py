@@ -232,3 +232,48 @@ def test_mistakes_are_named(bench, realsense) -> None:
         replace(assembler, warn_gap_s=0.0)
     with pytest.raises(EscherNetError, match="time_offset_s must be finite, it is nan"):
         replace(assembler, time_offset_s=math.nan)
+
+
+def test_the_error_estimate_is_named_when_it_is_large(bench, realsense) -> None:
+    """On a moving arm the bound grows with the stamps' uncertainty, and says how fast, how far and what to do."""
+    start = _camera_at(bench)
+    poses = PoseBuffer()
+    for i in range(-10, 10):
+        moved = SE3.from_rotvec([0, 0, 0], [0.0, 0.3 * i * 0.01, 0.0]) @ start
+        poses.add(STAMP + i * 10 * MS + 3 * MS, moved @ HAND_EYE.inverse())
+    shot = bench.shoot(start, realsense)
+    assembler = ViewAssembler(ee_from_camera_optical=HAND_EYE, object_frame=bench.frame, exposure_s=0.004)
+    good = assembler.assemble(shot.colour, None, shot.mask, realsense, STAMP, poses, 0)
+    assert good.warnings == ()
+    assert good.pose_error.camera_speed == pytest.approx(0.3)
+    assert good.pose_error.position_m == pytest.approx(0.3 * 0.001)
+    assert good.pose_error.motion_blur_px == pytest.approx(4.0 * good.pose_error.pixels, rel=1e-3)
+    assert (good.exposure_s, good.exposure_source) == (0.004, "parameter")
+    careful = replace(assembler, time_uncertainty_s=0.01)
+    bad = careful.assemble(shot.colour, None, shot.mask, realsense, STAMP, poses, 0, exposure_s=0.004)
+    assert bad.exposure_source == "metadata"
+    (warning,) = bad.warnings
+    assert f"may be off by {bad.pose_error.pixels:.1f} px at the object (over 2 px; 3.00 mm, 0.00 deg)" in warning
+    assert "the camera moved at 0.300 m/s, poses are 10.0 ms apart and stamps are good to 10 ms" in warning
+
+
+def test_scores_are_measured_on_the_source_image(bench, realsense) -> None:
+    """Inside the mask where one is given; depth is expected all over the mask, or all over the box without one."""
+    pose = _camera_at(bench)
+    shot = bench.shoot(pose, realsense)
+    holes = shot.depth.copy()
+    holes[shot.mask & (np.arange(realsense.width) % 4 == 0)[None]] = 0.0
+    assembler = ViewAssembler(ee_from_camera_optical=HAND_EYE, object_frame=bench.frame)
+    with_mask = assembler.assemble(shot.colour, holes, shot.mask, realsense, STAMP, _standing(pose), 0).scores
+    assert with_mask.depth_coverage == pytest.approx(0.75, abs=0.01)
+    assert with_mask.saturated > 0.0  # the box's red faces are (255, 0, 0)
+    by_depth = assembler.assemble(shot.colour, holes, None, realsense, STAMP, _standing(pose), 0).scores
+    assert by_depth.depth_coverage == pytest.approx(0.75, abs=0.02)  # a box fills its own outline
+    nothing = assembler.assemble(shot.colour, 0.0 * holes, None, realsense, STAMP, _standing(pose), 0).scores
+    assert nothing.depth_coverage == 0.0
+
+
+@pytest.mark.parametrize(("name", "value"), [("time_uncertainty_s", -0.1), ("warn_pixel_error", 0.0)])
+def test_impossible_error_settings_are_named(bench, name: str, value: float) -> None:
+    with pytest.raises(EscherNetError, match=f"{name} must"):
+        ViewAssembler(ee_from_camera_optical=HAND_EYE, object_frame=bench.frame, **{name: value})
