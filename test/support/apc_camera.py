@@ -21,46 +21,12 @@ from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image
 from std_srvs.srv import Trigger
 
+from eschernet_ros.checking.rgbd_folder import align_depth, read_depth, read_info
 from eschernet_ros.geometry import SE3, PinholeCamera
 from eschernet_ros.nodes import messages, qos
 
 OPTICAL = "camera_color_optical_frame"
 POSE_TOPIC = "/arm/camera_pose"
-
-
-def read_info(folder: Path) -> dict[str, np.ndarray]:
-    """Return the matrices of cam.info.txt by their headings."""
-    blocks: dict[str, list[list[float]]] = {}
-    heading = ""
-    for line in (folder / "cam.info.txt").read_text().splitlines():
-        if line.startswith("#"):
-            heading = line[1:].strip()
-        elif line.strip():
-            blocks.setdefault(heading, []).append([float(value) for value in line.split()])
-    return {name: np.array(rows) for name, rows in blocks.items()}
-
-
-def read_depth(path: Path) -> np.ndarray:
-    """Return metres; the files hold 0.1 mm with the bits rotated left by three."""
-    stored = np.array(Picture.open(path)).astype(np.uint16)
-    return ((stored >> 3) | (stored << 13)) * 1e-4
-
-
-def align(depth: np.ndarray, info: dict[str, np.ndarray]) -> np.ndarray:
-    """Return the depth seen from the colour camera, [H,W] uint16 mm, the nearest surface in front."""
-    v, u = np.nonzero((depth > 0.2) & (depth < 2.0))
-    z = depth[v, u]
-    colour_from_depth = info["Depth-to-color camera extrinsic matrix"]
-    points = np.linalg.inv(info["Depth camera intrinsic matrix"]) @ np.stack([u * z, v * z, z])
-    points = colour_from_depth[:3, :3] @ points + colour_from_depth[:3, 3:]
-    pixels = info["Color camera intrinsic matrix"] @ points
-    column = np.floor(pixels[0] / pixels[2]).astype(int)
-    row = np.floor(pixels[1] / pixels[2]).astype(int)
-    result = np.full(depth.shape, np.inf)
-    inside = (column >= 0) & (column < depth.shape[1] - 1) & (row >= 0) & (row < depth.shape[0] - 1)
-    for i, j in np.ndindex(2, 2):  # the colour image is the finer one: each sample covers two pixels
-        np.minimum.at(result, (row[inside] + i, column[inside] + j), points[2][inside])
-    return np.where(np.isfinite(result), result * 1000.0, 0.0).astype(np.uint16)
 
 
 class ApcCamera(Node):
@@ -87,7 +53,8 @@ class ApcCamera(Node):
         self._index += 1
         name = f"frame-{self._index:06d}"
         self._pixels = np.array(Picture.open(self._folder / f"{name}.color.png"))
-        self._aligned = align(read_depth(self._folder / "raw" / f"{name}.depth.png"), self._info)
+        depth = align_depth(read_depth(self._folder / "raw" / f"{name}.depth.png"), self._info)
+        self._aligned = (depth * 1000.0).astype(np.uint16)
         matrix = self._info[f"Camera-to-world extrinsic matrix (camera pose) for {name}"]
         self._world_from_camera = SE3.from_matrix(matrix)
         response.success = True

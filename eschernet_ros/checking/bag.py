@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads ROS 2 bags (mcap, sqlite3) without ROS: what a check needs of them, in bounded memory.
+
+A first pass keeps poses, joint states, transforms and the stamps of pictures; the second decodes only the few frames
+that were chosen. Bags are read through ``rosbags`` (pure Python); nothing is replayed and no clock is involved.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eschernet_ros.checking.bag_messages import camera_of, colour_of, depth_of, transform_of
+from eschernet_ros.checking.pose_track import PoseTrack
+from eschernet_ros.errors import EscherNetError, first_line
+from eschernet_ros.geometry import SE3, PinholeCamera
+from eschernet_ros.optional import require
+
+_POSE_TYPE, _INFO_TYPE = "geometry_msgs/msg/PoseStamped", "sensor_msgs/msg/CameraInfo"
+_IMAGE_TYPES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
+_TF_TYPE, _JOINT_TYPE = "tf2_msgs/msg/TFMessage", "sensor_msgs/msg/JointState"
+_STATE_TYPES = ("franka_msgs/msg/FrankaRobotState",)
+_INSTALL = "pip install rosbags"
+
+
+@dataclass(frozen=True)
+class BagTopics:
+    """Names of the topics; the defaults are those of realsense-ros and franka_ros2.
+
+    Attributes:
+        colour: Image or CompressedImage.
+        camera_info: of the colour camera.
+        depth: aligned to colour (16UC1 or 32FC1); empty: none is read.
+        pose: PoseStamped of the end effector.
+    """
+
+    colour: str = "/camera/camera/color/image_raw"
+    camera_info: str = "/camera/camera/color/camera_info"
+    depth: str = "/camera/camera/aligned_depth_to_color/image_raw"
+    pose: str = "/franka_robot_state_broadcaster/current_pose"
+
+
+@dataclass(frozen=True, eq=False)
+class BagContents:
+    """The first pass: everything but the pictures.
+
+    Attributes:
+        path: the bag.
+        topics: as found; ``depth`` is empty when there is none.
+        track: poses ``base_from_ee``.
+        base_frame: ``header.frame_id`` of the poses.
+        camera: intrinsics of the colour camera.
+        colour_stamps_ns: header stamps of the colour images, ascending.
+        depth_stamps_ns: those of the depth images.
+        tf_edges: (child, parent, topic).
+        static_transforms: ``parent_from_child`` by (parent, child).
+        joint_stamps_ns, joints: [7] rad of the arm.
+        reported_ee: (stamp, F_T_EE) of the robot's state messages.
+        notes: sentences about what was taken for what.
+    """
+
+    path: Path
+    topics: BagTopics
+    track: PoseTrack
+    base_frame: str
+    camera: PinholeCamera
+    colour_stamps_ns: list[int]
+    depth_stamps_ns: list[int]
+    tf_edges: frozenset[tuple[str, str, str]]
+    static_transforms: dict[tuple[str, str], SE3] = field(repr=False)
+    joint_stamps_ns: list[int] = field(repr=False)
+    joints: list[NDArray[np.float64]] = field(repr=False)
+    reported_ee: list[tuple[int, SE3]] = field(repr=False)
+    notes: list[str]
+
+
+def is_bag(path: Path) -> bool:
+    """Whether a path looks like a ROS 2 bag: a folder with metadata.yaml, or one file of it."""
+    return (path / "metadata.yaml").is_file() or (path.is_file() and path.suffix in (".mcap", ".db3"))
+
+
+def scan_bag(path: Path, topics: BagTopics | None = None) -> BagContents:
+    """Read everything but the pictures.
+
+    Raises:
+        EscherNetError: no bag, or a needed topic is not in it; the sentence lists what is.
+        MissingDependencyError: rosbags is not installed.
+    """
+    wanted = topics or BagTopics()
+    with _opened(path) as reader:
+        found, notes = _resolve(reader, wanted, path)
+        scan = _Scan()
+        names = {found.colour, found.camera_info, found.pose, found.depth, "/tf", "/tf_static"} - {""}
+        connections = [
+            c for c in reader.connections if c.topic in names or c.msgtype == _JOINT_TYPE or c.msgtype in _STATE_TYPES
+        ]
+        for connection, _, raw in reader.messages(connections=connections):
+            scan.take(reader, connection, raw, found)
+    return scan.contents(path, found, notes)
+
+
+def read_frames(
+    contents: BagContents, stamps_ns: Sequence[int]
+) -> Iterator[tuple[int, NDArray[np.uint8], NDArray[np.float32] | None]]:
+    """Colour [H, W, 3] and depth [H, W] (metres, or None) of the frames with these stamps, in the order of time.
+
+    Only these are decoded, and only as many held as wait for their partner.
+    """
+    wanted = set(stamps_ns)
+    depths = wanted & set(contents.depth_stamps_ns)
+    topics = contents.topics
+    halves: dict[int, dict[str, Any]] = {}
+    with _opened(contents.path) as reader:
+        connections = [c for c in reader.connections if c.topic in (topics.colour, topics.depth)]
+        for connection, _, raw in reader.messages(connections=connections):
+            stamp = _header_stamp(raw)
+            if stamp not in wanted:
+                continue
+            half = halves.setdefault(stamp, {})
+            message = reader.deserialize(raw, connection.msgtype)
+            if connection.topic == topics.colour:
+                half["colour"] = colour_of(message)
+            else:
+                half["depth"] = depth_of(message)
+            if "colour" in half and ("depth" in half or stamp not in depths):
+                wanted.discard(stamp)
+                del halves[stamp]
+                yield stamp, half["colour"], half.get("depth")
+
+
+class _Scan:
+    """What has been seen so far."""
+
+    def __init__(self) -> None:
+        self.pose_stamps: list[int] = []
+        self.positions: list[tuple[float, float, float]] = []
+        self.quaternions: list[tuple[float, float, float, float]] = []
+        self.base_frames: dict[str, int] = {}
+        self.camera: PinholeCamera | None = None
+        self.colour: list[int] = []
+        self.depth: list[int] = []
+        self.edges: set[tuple[str, str, str]] = set()
+        self.static: dict[tuple[str, str], SE3] = {}
+        self.joint_stamps: list[int] = []
+        self.joints: list[NDArray[np.float64]] = []
+        self.ee: list[tuple[int, SE3]] = []
+
+    def take(self, reader: Any, connection: Any, raw: bytes, topics: BagTopics) -> None:
+        """One message; pictures are not decoded."""
+        topic, kind = connection.topic, connection.msgtype
+        if topic == topics.colour:
+            self.colour.append(_header_stamp(raw))
+        elif topic == topics.depth:
+            self.depth.append(_header_stamp(raw))
+        elif topic == topics.pose:
+            self._pose(reader.deserialize(raw, kind))
+        elif topic == topics.camera_info:
+            if self.camera is None:
+                self.camera = camera_of(reader.deserialize(raw, kind))
+        elif kind == _TF_TYPE:
+            for transform in reader.deserialize(raw, kind).transforms:
+                child, parent = transform.child_frame_id.strip("/"), transform.header.frame_id.strip("/")
+                self.edges.add((child, parent, topic))
+                if topic.endswith("tf_static"):
+                    self.static[(parent, child)] = transform_of(transform.transform)
+        elif kind == _JOINT_TYPE:
+            self._joints(reader.deserialize(raw, kind))
+        elif kind in _STATE_TYPES:
+            state = reader.deserialize(raw, kind)
+            if hasattr(state, "f_t_ee"):
+                self.ee.append((_stamp(state.header), transform_of(state.f_t_ee.pose)))
+
+    def _pose(self, message: Any) -> None:
+        position, orientation = message.pose.position, message.pose.orientation
+        self.pose_stamps.append(_stamp(message.header))
+        self.positions.append((position.x, position.y, position.z))
+        self.quaternions.append((orientation.x, orientation.y, orientation.z, orientation.w))
+        frame = message.header.frame_id
+        self.base_frames[frame] = self.base_frames.get(frame, 0) + 1
+
+    def _joints(self, message: Any) -> None:
+        names = {name: index for index, name in enumerate(message.name)}
+        arm = [next((i for name, i in names.items() if name.endswith(f"joint{j}")), None) for j in range(1, 8)]
+        if None not in arm and len(message.position) == len(message.name):
+            self.joint_stamps.append(_stamp(message.header))
+            self.joints.append(np.array([message.position[i] for i in arm], dtype=np.float64))
+
+    def contents(self, path: Path, topics: BagTopics, notes: list[str]) -> BagContents:
+        """All of it, checked."""
+        if self.camera is None:
+            raise EscherNetError(f"{path}: {topics.camera_info} holds no message; record the camera's intrinsics too")
+        if not self.pose_stamps or not self.colour:
+            silent = topics.pose if not self.pose_stamps else topics.colour
+            raise EscherNetError(f"{path}: the topic {silent} holds no message")
+        if len(self.base_frames) > 1:
+            notes.append(f"The poses' frame changes within the bag: {', '.join(map(repr, self.base_frames))}.")
+        order = np.argsort(self.joint_stamps, kind="stable")
+        return BagContents(
+            path=path,
+            topics=topics,
+            track=PoseTrack(self.pose_stamps, self.positions, self.quaternions),
+            base_frame=max(self.base_frames, key=lambda frame: self.base_frames[frame]),
+            camera=self.camera,
+            colour_stamps_ns=sorted(self.colour),
+            depth_stamps_ns=sorted(self.depth),
+            tf_edges=frozenset(self.edges),
+            static_transforms=self.static,
+            joint_stamps_ns=[self.joint_stamps[i] for i in order],
+            joints=[self.joints[i] for i in order],
+            reported_ee=self.ee,
+            notes=notes,
+        )
+
+
+def _resolve(reader: Any, wanted: BagTopics, path: Path) -> tuple[BagTopics, list[str]]:
+    """The wanted topics, or the only ones that fit; and sentences about each that was taken instead."""
+    by_topic = {connection.topic: connection.msgtype for connection in reader.connections}
+    notes: list[str] = []
+
+    def find(name: str, kinds: Sequence[str], what: str, option: str, words: Sequence[str], needed: bool = True) -> str:
+        if name in by_topic:
+            if by_topic[name] not in kinds:
+                raise EscherNetError(f"{path}: {name} is of type {by_topic[name]}; {what} must be {' or '.join(kinds)}")
+            return name
+        fits = [t for t, kind in by_topic.items() if kind in kinds and all(_said(t, word) for word in words)]
+        if len(fits) == 1 and name:
+            notes.append(f"{what} was read from {fits[0]}; there is no {name}.")
+            return fits[0]
+        if not needed:
+            return ""
+        of_kind = sorted(t for t, kind in by_topic.items() if kind in kinds)
+        raise EscherNetError(
+            f"{path} has no topic {name} for {what}; of its type are in it: {', '.join(of_kind) or 'none'}. "
+            f"Name one with {option}."
+        )
+
+    colour = find(wanted.colour, _IMAGE_TYPES, "the colour image", "--colour-topic", ("color|colour|rgb", "!depth"))
+    info = find(wanted.camera_info, (_INFO_TYPE,), "the camera's intrinsics", "--camera-info-topic", ("!depth",))
+    depth = find(wanted.depth, _IMAGE_TYPES[:1], "aligned depth", "--depth-topic", ("align", "depth"), needed=False)
+    pose = find(wanted.pose, (_POSE_TYPE,), "the arm's pose", "--pose-topic", ("pose",))
+    if not depth and wanted.depth:
+        notes.append("There is no aligned depth in the bag: only features and masks are compared.")
+    return BagTopics(colour, info, depth, pose), notes
+
+
+def _said(topic: str, word: str) -> bool:
+    """Whether a topic's name holds one of the words (joined by ``|``), or holds none of them (``!``)."""
+    lower = topic.lower()
+    if word.startswith("!"):
+        return word[1:] not in lower
+    return any(part in lower for part in word.split("|"))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """An open reader of a bag; errors of the library become sentences."""
+    highlevel = require("rosbags.highlevel", _INSTALL, "reading bags")
+    typesys = require("rosbags.typesys", _INSTALL, "reading bags")
+    if path.is_file():
+        path = path.parent
+    if not (path / "metadata.yaml").is_file():
+        raise EscherNetError(f"{path} is no ROS 2 bag: there is no metadata.yaml in it; ros2 bag reindex writes one")
+    store = typesys.get_typestore(typesys.Stores.ROS2_HUMBLE)
+    try:
+        with highlevel.AnyReader([path], default_typestore=store) as reader:
+            yield reader
+    except highlevel.AnyReaderError as error:
+        raise EscherNetError(f"the bag {path} cannot be read: {first_line(error)}") from error
+
+
+def _stamp(header: Any) -> int:
+    return int(header.stamp.sec) * 1_000_000_000 + int(header.stamp.nanosec)
+
+
+def _header_stamp(raw: bytes) -> int:
+    """The header's stamp of a serialised message that begins with one, without decoding the rest (CDR)."""
+    seconds, nanoseconds = struct.unpack_from("<iI" if raw[1] & 1 else ">iI", raw, 4)
+    return int(seconds) * 1_000_000_000 + int(nanoseconds)

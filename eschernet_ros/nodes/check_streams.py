@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Listens to camera, arm and TF for some seconds, for ``eschernet-ros check --live``; publishes and calls nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import rclpy
+from geometry_msgs.msg import PoseStamped
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from rclpy.signals import SignalHandlerOptions
+from sensor_msgs.msg import CameraInfo, Image
+
+from eschernet_ros.capture import StampJoin
+from eschernet_ros.checking.audit import RecordingFacts
+from eschernet_ros.checking.frame_choice import spread_over_motion
+from eschernet_ros.checking.pose_track import PoseTrack
+from eschernet_ros.checking.recording import CheckFrame, CheckRecording
+from eschernet_ros.checking.stream_settings import StreamSettings
+from eschernet_ros.checking.streams import choose_hand_eye, stream_recording, stream_stamps, with_calibration
+from eschernet_ros.errors import EscherNetError
+from eschernet_ros.geometry import SE3
+from eschernet_ros.nodes import messages, qos
+
+KEPT_PER_FRAME = 4
+"""Frames are kept as messages, at most so many for each that is judged; then every other one is given up."""
+_TF_QOS = QoSProfile(depth=100)
+_TF_STATIC_QOS = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
+
+def live_recording(settings: StreamSettings, seconds: float, count: int) -> tuple[CheckRecording, RecordingFacts]:
+    """What the graph shows in ``seconds``: frames spread over the arm's way, and the transforms around.
+
+    Raises:
+        EscherNetError: a topic is silent, or no frame has a pose; the sentence names it.
+    """
+    context = rclpy.Context()
+    rclpy.init(context=context, signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        node = Node("eschernet_check", context=context, enable_rosout=False, start_parameter_services=False)
+        executor = SingleThreadedExecutor(context=context)
+        executor.add_node(node)
+        try:
+            listener = _Listener(node, settings, count * KEPT_PER_FRAME)
+            end = time.monotonic() + seconds
+            while (left := end - time.monotonic()) > 0.0:
+                executor.spin_once(timeout_sec=left)
+            return listener.recording(count)
+        finally:
+            executor.shutdown()
+            node.destroy_node()
+    finally:
+        rclpy.try_shutdown(context=context)
+
+
+class _Listener:
+    """Subscriptions and what came through them."""
+
+    def __init__(self, node: Node, settings: StreamSettings, most_frames: int) -> None:
+        self._settings = settings
+        self._most = max(most_frames, 8)
+        self._stride, self._offered = 1, 0
+        self._poses: list[tuple[int, SE3]] = []
+        self._frames: list[tuple[int, dict[str, Any]]] = []
+        self._edges: set[tuple[str, str, str]] = set()
+        self._received = dict.fromkeys(("colour", "camera_info", "pose"), 0)
+        topics = settings.topics
+        channels: dict[str, tuple[Any, str, Any]] = {
+            "colour": (Image, topics.colour, qos.CAMERA_IMAGE),
+            "camera_info": (CameraInfo, topics.camera_info, qos.CAMERA_INFO),
+        }
+        if topics.depth:
+            channels["depth"] = (Image, topics.depth, qos.CAMERA_IMAGE)
+            self._received["depth"] = 0
+        self._join = StampJoin(tuple(channels), capacity=8)
+        for channel, (kind, topic, profile) in channels.items():
+            node.create_subscription(kind, topic, partial(self._on_camera, channel), profile)
+        node.create_subscription(PoseStamped, topics.pose, self._on_pose, qos.POSE_STREAM)
+        try:
+            from tf2_msgs.msg import TFMessage
+        except ImportError:
+            self._notes = ["tf2_msgs is not installed: frames with two parents were not looked for."]
+        else:
+            self._notes = []
+            for topic, profile in (("/tf", _TF_QOS), ("/tf_static", _TF_STATIC_QOS)):
+                on_transforms: Callable[[Any], None] = partial(self._on_transforms, topic)
+                node.create_subscription(TFMessage, topic, on_transforms, profile)
+
+    def _on_pose(self, message: PoseStamped) -> None:
+        self._received["pose"] += 1
+        self._poses.append((messages.to_nanoseconds(message.header.stamp), messages.from_pose(message.pose)))
+
+    def _on_camera(self, channel: str, message: Image | CameraInfo) -> None:
+        self._received[channel] += 1
+        stamp_ns = messages.to_nanoseconds(message.header.stamp)
+        parts = self._join.add(channel, stamp_ns, message)
+        if parts is None:
+            return
+        self._offered += 1
+        if self._offered % self._stride == 0:
+            self._frames.append((stamp_ns, parts))
+        if len(self._frames) > self._most:
+            self._frames = self._frames[1::2]
+            self._stride *= 2
+
+    def _on_transforms(self, topic: str, message: Any) -> None:
+        for transform in message.transforms:
+            self._edges.add((transform.child_frame_id.strip("/"), transform.header.frame_id.strip("/"), topic))
+
+    def recording(self, count: int) -> tuple[CheckRecording, RecordingFacts]:
+        """What came, ready to be judged."""
+        topics = self._settings.topics
+        names = {channel: getattr(topics, channel) for channel in self._received}
+        silent = [f"{names[channel]} ({channel})" for channel, number in self._received.items() if not number]
+        if silent:
+            raise EscherNetError(f"nothing came on {', '.join(silent)}; `eschernet-ros doctor` says why")
+        if not self._frames:
+            raise EscherNetError(
+                f"images, intrinsics and depth came, but never with the same stamp ({dict(self._join.dropped)} without "
+                "partners); is the depth aligned to colour?"
+            )
+        track = PoseTrack.from_poses([stamp for stamp, _ in self._poses], [pose for _, pose in self._poses])
+        facts = RecordingFacts(tf_edges=frozenset(self._edges), start_ns=int(track.stamps_ns[0]))
+        hand_eye = choose_hand_eye(self._settings, facts, track)
+        parts_of = dict(self._frames)
+        usable, without = stream_stamps(sorted(parts_of), track, self._settings)
+        if not usable:
+            raise EscherNetError(
+                f"none of {len(parts_of)} frames has a pose at its time: do camera and robot use different clocks?"
+            )
+        notes = list(self._notes)
+        if without:
+            notes.append(f"{without} of {len(parts_of)} frames have no pose.")
+        frames = []
+        for index in spread_over_motion([middle for _, middle in usable], track, count):
+            stamp, middle = usable[index]
+            parts = parts_of[stamp]
+            frames.append(
+                CheckFrame(
+                    f"{(stamp - usable[0][0]) / 1e9:.2f} s",
+                    messages.colour_from_image(parts["colour"]),
+                    messages.from_camera_info(parts["camera_info"]),
+                    messages.depth_from_image(parts["depth"]) if "depth" in parts else None,
+                    stamp_ns=middle,
+                )
+            )
+        source = f"live graph ({self._offered} frames, {len(track)} poses)"
+        facts = with_calibration(facts, hand_eye.file)
+        return stream_recording("live", source, frames, track, hand_eye, notes), facts
