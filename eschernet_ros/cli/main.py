@@ -18,9 +18,13 @@ from eschernet_ros.errors import EscherNetError
 from eschernet_ros.optional import MissingDependencyError
 
 COMMANDS = {
+    "calibrate": ("eschernet_ros.cli.calibrate", "find where the camera is on the arm (hand-eye calibration)"),
+    "check": ("eschernet_ros.cli.check", "judge whether poses and pictures of a recording, or of the live graph, fit"),
     "demo": ("eschernet_ros.cli.demo", "run the main job on the simulated bench and draw what came of it"),
+    "doctor": ("eschernet_ros.cli.doctor", "say what is wrong with this computer and its ROS graph, and the remedy"),
     "filter-renders": ("eschernet_ros.cli.filter_renders", "list renders that are empty, broken or miss the object"),
     "render-corpus": ("eschernet_ros.cli.render_corpus", "render procedural objects to train on"),
+    "time-offset": ("eschernet_ros.cli.time_offset", "find the offset between the clocks of camera and arm in a bag"),
     "train": ("eschernet_ros.cli.train", "train EscherNet on renders or recordings"),
     "train-autoencoder": ("eschernet_ros.cli.train_autoencoder", "train the autoencoder of a small model"),
     "synthesize": ("eschernet_ros.cli.synthesize", "synthesize views of an object in a data set folder"),
