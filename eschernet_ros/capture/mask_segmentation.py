@@ -88,7 +88,7 @@ class SegmentationModel:
                 "[1, 1, height, width] is needed"
             )
         if mask.min() < -1e-3 or mask.max() > 1.0 + 1e-3:
-            mask = 1.0 / (1.0 + np.exp(-np.clip(mask, -50.0, 50.0)))
+            mask = (1.0 / (1.0 + np.exp(-np.clip(mask, -50.0, 50.0)))).astype(np.float32)
         return cv2.resize(mask, (picture.shape[1], picture.shape[0]), interpolation=cv2.INTER_LINEAR)
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,21 +82,31 @@ class FrameResolver:
             scene.base_name: SE3.identity(),
             scene.camera_name: scene.base_from_camera_optical,
         }
+        return self.resolve(frame_id, stamp, scene.base_name, known)
+
+    def resolve(
+        self, frame_id: str, stamp: Time, base_name: str, known: Mapping[str, SE3], thing: str = "target"
+    ) -> SE3:
+        """Return the pose of ``frame_id`` in the base frame, from ``known`` (``base_from_frame`` by name) or TF.
+
+        Raises:
+            EscherNetError: as :meth:`base_from`; it says that the frame is that of ``thing``.
+        """
         if frame_id in known:
             return known[frame_id]
         names = ", ".join(f"'{name}'" for name in known)
         if self._buffer is None:
             raise EscherNetError(
-                f"frame '{frame_id}' of the target is not known. Known are {names}; other frames need TF, and "
+                f"frame '{frame_id}' of the {thing} is not known. Known are {names}; other frames need TF, and "
                 f"tf2_ros is not installed here ({_WITHOUT_TF}); it comes with a ROS distribution"
             )
         try:
             transform = self._buffer.lookup_transform(
-                scene.base_name, frame_id, RosTime.from_msg(stamp), self._timeout
+                base_name, frame_id, RosTime.from_msg(stamp), self._timeout
             ).transform
         except TransformException as error:
             raise EscherNetError(
-                f"TF cannot place the target's frame '{frame_id}' in '{scene.base_name}' within "
+                f"TF cannot place the {thing}'s frame '{frame_id}' in '{base_name}' within "
                 f"{self._timeout.nanoseconds / 1e9:g} s: {error}. Known without TF are {names}"
             ) from error
         t, r = transform.translation, transform.rotation

@@ -10,7 +10,7 @@ import pytest
 
 from eschernet_ros.processes import Graph
 
-NODES = ("bench", "capture", "synthesis", "recorder", "franka_state", "realsense")
+NODES = ("bench", "capture", "synthesis", "recorder", "franka_state", "object_finder", "realsense")
 PARAMETERS = {"franka_state": {"robot_ip": "127.0.0.1"}}  # nothing answers there
 NEEDS = {"franka_state": "pylibfranka", "realsense": "pyrealsense2"}
 

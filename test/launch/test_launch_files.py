@@ -35,7 +35,7 @@ packages = pytest.importorskip("ament_index_python.packages")
 
 BENCH_NODES = ("bench", "capture", "recorder", "synthesis")
 """What all.launch.py starts."""
-NODES = (*BENCH_NODES, "franka_state", "realsense")
+NODES = (*BENCH_NODES, "franka_state", "object_finder", "realsense")
 FILES = ("all", *NODES)
 
 
@@ -157,6 +157,7 @@ def test_a_node_starts_with_its_parameter_file(name: str, start: Callable[..., d
             {"serial_no": "944122072123", "file": "/data/mug.db3"},
             {"serial_no": "944122072123", "file": "/data/mug.db3"},
         ),
+        ("object_finder", {"up": "base"}, {"up": "base"}),
         ("recorder", {"output_dir": "/data", "object_name": "007"}, {"output_dir": "/data", "object_name": "007"}),
         ("synthesis", {"checkpoint": "bundled-4dof", "cape": "4dof"}, {"checkpoint": "bundled-4dof", "cape": "4dof"}),
     ],
