@@ -4,16 +4,18 @@
 from __future__ import annotations
 
 import array
+import math
 
 import numpy as np
 import pytest
 from builtin_interfaces.msg import Time
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_views import made_view
 from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import CameraInfo, Image
 
-from eschernet_ros.capture import PosedView, PoseSample
+from eschernet_ros.capture import PosedView, PoseError, PoseSample, ViewScores
 from eschernet_ros.errors import EscherNetError
 from eschernet_ros.geometry import SE3, ObjectFrame, PinholeCamera, model_camera
 from eschernet_ros.nodes import messages
@@ -148,6 +150,14 @@ def test_unusable_cameras_are_named() -> None:
         messages.from_camera_info(fisheye)
 
 
+def test_unknown_scores_stay_unknown() -> None:
+    """NaN in the message is NaN in the library."""
+    back = messages.from_posed_view(made_view(0, 20.0))
+    assert back.scores.equals(ViewScores())
+    assert all(math.isnan(value) for value in back.pose_error)
+    assert math.isnan(back.exposure_s) and back.exposure_source == ""
+
+
 def test_posed_views_survive() -> None:
     """A PosedView message holds all of the library's view."""
     generator = np.random.default_rng(3)
@@ -162,11 +172,20 @@ def test_posed_views_survive() -> None:
         base_from_camera_optical=random_pose(1),
         object_frame=ObjectFrame(random_pose(2), (0.1, 0.2, 0.05)),
         pose_sample=PoseSample(random_pose(4), 1_700_000_000_123_456_789, 5_000_000, 1_000_000, 0.25, 0.5),
+        exposure_s=0.008,
+        exposure_source="metadata",
+        pose_error=PoseError(0.001, 0.002, 0.7, 0.25, 1.5),
+        scores=ViewScores(0.0001, 0.0002, 0.4, 0.01, 0.02, 0.9, 0.3, 0.1),
         warnings=("one", "two"),
     )
     info = messages.to_camera_info(view.source_camera, "camera_color_optical_frame", messages.to_time(5))
     message = messages.to_posed_view(
-        view, object_frame="object", base_frame="base", hand_eye=random_pose(5), source_info=info
+        view,
+        object_frame="object",
+        base_frame="base",
+        hand_eye=random_pose(5),
+        source_info=info,
+        pose_of="flange",
     )
     back = messages.from_posed_view(message)
     np.testing.assert_array_equal(back.image, view.image)
@@ -175,8 +194,11 @@ def test_posed_views_survive() -> None:
     assert back.object_frame.base_from_object.is_close(view.object_frame.base_from_object, 1e-12)
     assert back.pose_sample.pose.is_close(view.pose_sample.pose, 1e-12)
     assert back.pose_sample[1:] == view.pose_sample[1:]
-    for name in ("index", "stamp_ns", "image_stamp_ns", "camera", "source_camera", "warnings"):
+    for name in (
+        *("index", "stamp_ns", "image_stamp_ns", "camera", "source_camera", "warnings"),
+        *("exposure_s", "exposure_source", "pose_error", "scores"),
+    ):
         assert getattr(back, name) == getattr(view, name)
-    assert (message.header.frame_id, message.base_frame) == ("object", "base")
+    assert (message.header.frame_id, message.base_frame, message.pose_of) == ("object", "base", "flange")
     assert message.scale == pytest.approx(5.0)
     assert message.image.header.frame_id == "camera_color_optical_frame"
