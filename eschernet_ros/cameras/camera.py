@@ -130,6 +130,10 @@ class Camera(ABC):
     def state(self) -> str:
         """Return what a user should know about clock, exposure and white balance now, in one line."""
 
+    @abstractmethod
+    def concerns(self) -> list[str]:
+        """Return what is wrong, or may be, with the frames that come now: one sentence each, none when all is well."""
+
     def __enter__(self) -> Camera:
         self.connect()
         return self

@@ -17,11 +17,11 @@ class DeviceClock:
 
     Args:
         window_s: how long an arrival counts; crystals drift by tens of ppm, so do not make it long.
-        back_s: a device stamp that goes back by more than this (a counter that wrapped, a device that restarted)
-            starts the estimate anew.
+        back_s: a device stamp that goes back by more than this (a counter that wrapped, a device that restarted, a
+            recording that starts over) starts the estimate anew; less is messages that overtook each other.
     """
 
-    def __init__(self, window_s: float = 10.0, back_s: float = 1.0) -> None:
+    def __init__(self, window_s: float = 10.0, back_s: float = 0.3) -> None:
         self.restarts = 0
         self._window_ns = round(window_s * 1e9)
         self._back_ns = round(back_s * 1e9)

@@ -46,6 +46,12 @@ _log = logging.getLogger(__name__)
 _QUEUE_CAPACITY = 4  # framesets; the driver has 16 buffers a stream
 _DEPTH_LAG_PERIODS = 0.75  # colour and depth of a D435i are not triggered together: half a period apart, and jitter
 _STOPPED_POLLS = 2  # reads without a frame after the player stopped, before the recording counts as ended
+_CLOCK_CONCERNS = {
+    "hardware_clock": "stamps are those of the camera's own clock: the host's time is estimated from arrivals, and is "
+    "late by the shortest delay; librealsense's option global_time_enabled gives exact ones",
+    "system_time": "frames carry no metadata: their stamps are the times at which they arrived, late by exposure and "
+    "transfer; install librealsense's kernel modules, or a librealsense built with RSUSB",
+}
 
 
 class RealSenseCamera(Camera):
@@ -390,3 +396,12 @@ class RealSenseCamera(Camera):
         if self._has_depth:
             parts.append(f"depth {self._depth_lag_ms:+.1f} ms from colour")
         return "; ".join(parts)
+
+    def concerns(self) -> list[str]:
+        """Return what the clock and the lock of exposure leave to be desired; see :meth:`Camera.concerns`."""
+        if self._pipeline is None:
+            return []
+        said = list(self._control.warnings)
+        if self._domain in _CLOCK_CONCERNS and not self._settings.restamp:
+            said.append(_CLOCK_CONCERNS[self._domain])
+        return said

@@ -112,7 +112,8 @@ def to_image(pixels: np.ndarray, frame_id: str, stamp: Time) -> Image:
     message = Image(
         height=pixels.shape[0], width=pixels.shape[1], encoding=encoding, step=pixels.strides[0], is_bigendian=0
     )
-    message.data = array.array("B", pixels.tobytes())
+    message.data = array.array("B")
+    message.data.frombytes(pixels.reshape(-1).view(np.uint8))
     message.header.frame_id = frame_id
     message.header.stamp = stamp
     return message

@@ -89,8 +89,8 @@ class RealSenseNode(ClosableNode):
         self._losses = 0
         self._counted, self._counted_lost, self._counted_at = 0, 0, time.monotonic()
         self._closing = threading.Event()
-        self._thread = self.start_thread(self._stream)
         self._diagnostics = Diagnostics(self, self._report)
+        self._thread = self.start_thread(self._stream)  # last: it may end the node at once
 
     def close(self) -> None:
         """Disconnect the camera."""
@@ -144,7 +144,9 @@ class RealSenseNode(ClosableNode):
             "streams": ", ".join(description.streams),
             "state": self._camera.state(),
         }
-        warnings = [*description.warnings, *([f"{lost_now} frames lost in the last second"] if lost_now else [])]
+        warnings = [*description.warnings, *self._camera.concerns()]
+        if lost_now:
+            warnings.append(f"{lost_now} frames lost in the last second")
         if warnings:
             return WARN, "; ".join(warnings), counts
         return OK, f"{rate:.1f} frames/s, {lost} of {total + lost} lost so far", counts

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from realsense_recording import DEPTH_FROM_COLOUR_M, IMU_FROM_DEPTH_M, Recording, make_device, record
+from realsense_recording import DEPTH_FROM_COLOUR_M, Recording, aligned_depths, record
 
 from eschernet_ros.cameras import (
     BackOff,
@@ -28,7 +28,7 @@ from eschernet_ros.cameras import (
     StreamProfile,
     frames,
 )
-from eschernet_ros.cameras.librealsense import extrinsics, milliseconds_to_ns
+from eschernet_ros.cameras.librealsense import milliseconds_to_ns
 
 
 def play(
@@ -62,7 +62,7 @@ def test_frames_are_bit_exact(rs: Any, recording: Recording) -> None:
     assert len(found) >= 8  # a busy machine may lose some; the counters say how many
     assert camera.counts["frames"] == len(found)
     assert found[0].number + camera.counts["frames"] + camera.counts["frames lost"] - 1 == found[-1].number
-    truth = exact_depth(rs, recording)
+    truth = aligned_depths(rs, recording)
     with_depth = 0
     for frame in found:
         index = frame.number - 1
@@ -87,28 +87,6 @@ def test_frames_are_bit_exact(rs: Any, recording: Recording) -> None:
     np.testing.assert_allclose(description.depth_from_colour.translation, np.negative(DEPTH_FROM_COLOUR_M), atol=1e-8)
     assert (description.serial, description.usb) == (recording.serial, "3.2")
     assert "color 320x240x10 rgb8" in description.streams
-
-
-def exact_depth(rs: Any, recording: Recording) -> dict[int, np.ndarray]:
-    """Return librealsense's own alignment of the recorded frames by their numbers, at whatever pace.
-
-    The first frameset may lack a stream.
-    """
-    pipeline, config, align = rs.pipeline(), rs.config(), rs.align(rs.stream.color)
-    config.enable_device_from_file(str(recording.path), False)
-    config.resolve(pipeline).get_device().as_playback().set_real_time(False)
-    pipeline.start(config)
-    found = {}
-    while True:
-        arrived, frameset = pipeline.try_wait_for_frames(1000)
-        if not arrived:
-            break
-        colour, depth = frameset.get_color_frame(), frameset.get_depth_frame()
-        if colour and depth and colour.frame_number == depth.frame_number:
-            pixels = align.process(frameset).get_depth_frame().get_data()
-            found[int(colour.frame_number)] = np.asanyarray(pixels).copy()
-    pipeline.stop()
-    return found
 
 
 def test_a_frame_keeps_its_pixels_while_it_is_held(recording: Recording) -> None:
@@ -155,7 +133,7 @@ def test_1280x720_and_without_depth(rs: Any, tmp_path: Path) -> None:
 def test_a_depth_that_is_missing_is_not_replaced_by_the_one_before(rs: Any, tmp_path: Path) -> None:
     """The pipeline hands out the old one again; the scene moved by 1 mm meanwhile."""
     made = record(rs, tmp_path / "holes.db3", frames=14, depth_skip=(5, 9))
-    truth = exact_depth(rs, made)
+    truth = aligned_depths(rs, made)
     camera, _, found = play(RealSenseSettings(file=str(made.path)))
     for frame in found:
         if frame.depth is not None and frame.number in truth:
@@ -177,6 +155,8 @@ def test_stamps_of_a_hardware_clock_are_brought_to_the_host_s(rs: Any, tmp_path:
         if (frame := camera.read(0.5)) is not None:
             found.append((frame.number, frame.stamp_ns, time.time_ns()))
             states.append(camera.state())
+            (concern,) = camera.concerns()
+            assert "stamps are those of the camera's own clock" in concern
     camera.disconnect()
     numbers, stamps, arrivals = np.array(found, np.int64).T
     offsets = stamps - (numbers - 1) * 100_000_000
@@ -185,6 +165,20 @@ def test_stamps_of_a_hardware_clock_are_brought_to_the_host_s(rs: Any, tmp_path:
     assert ((arrivals - stamps) < 5_000_000_000).all()
     assert "clock: hardware clock, host time estimated from arrivals" in states[-1]
     assert camera.state() == "not connected"
+
+
+def test_stamps_of_arrival_are_named(rs: Any, tmp_path: Path) -> None:
+    """The domain ``system_time``: a kernel that passes no metadata on."""
+    made = record(rs, tmp_path / "system.db3", frames=6, domain="system_time")
+    camera = RealSenseCamera(RealSenseSettings(file=str(made.path)))
+    with camera:
+        assert camera.concerns() == []
+        end = time.monotonic() + 30.0
+        while (frame := camera.read(0.5)) is None:
+            assert time.monotonic() < end
+        assert frame.stamp_ns == milliseconds_to_ns(made.stamps_ms[frame.number - 1])
+        (concern,) = camera.concerns()
+        assert "frames carry no metadata" in concern
 
 
 def test_restamping(recording: Recording) -> None:
@@ -358,20 +352,3 @@ def test_reading_without_connecting() -> None:
     pytest.importorskip("pyrealsense2")
     with pytest.raises(CameraLostError, match="call connect"):
         RealSenseCamera(RealSenseSettings()).read(0.1)
-
-
-def test_place_of_the_inertial_unit(rs: Any) -> None:
-    """Rotations are stored by columns; they tell where a point of one stream is in the other."""
-    device = make_device(rs, "9")
-    sensor = device.add_sensor("Motion Module")
-    streams = []
-    for uid, kind in ((1, rs.stream.gyro), (2, rs.stream.accel)):
-        stream = rs.motion_stream()
-        stream.type, stream.index, stream.uid, stream.fps, stream.fmt = kind, 0, uid, 200, rs.format.motion_xyz32f
-        streams.append(sensor.add_motion_stream(stream))
-    made = rs.extrinsics()
-    made.rotation = [0.0, 1.0, 0.0, -1.0, 0.0, 0.0, 0.0, 0.0, 1.0]  # columns: x goes to y
-    made.translation = list(IMU_FROM_DEPTH_M)
-    streams[0].register_extrinsics_to(streams[1], made)
-    found = extrinsics(streams[0], streams[1], "inertial unit", [])
-    np.testing.assert_allclose(found @ np.array([1.0, 0.0, 0.0]), np.add(IMU_FROM_DEPTH_M, [0.0, 1.0, 0.0]), atol=1e-7)

@@ -61,6 +61,9 @@ class ScriptedCamera(Camera):
     def state(self) -> str:
         return ""
 
+    def concerns(self) -> list[str]:
+        return []
+
 
 def collect(camera: Camera, count: int, back_off: BackOff) -> tuple[list[int], list[tuple[str, float]], int]:
     """Return frame numbers, troubles and the number of connections until ``count`` frames came."""

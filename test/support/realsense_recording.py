@@ -184,6 +184,28 @@ def record(
     return made
 
 
+def aligned_depths(rs: Any, recording: Recording) -> dict[int, np.ndarray]:
+    """Return librealsense's own alignment of the recorded frames by their numbers, at whatever pace.
+
+    The first frameset may lack a stream.
+    """
+    pipeline, config, align = rs.pipeline(), rs.config(), rs.align(rs.stream.color)
+    config.enable_device_from_file(str(recording.path), False)
+    config.resolve(pipeline).get_device().as_playback().set_real_time(False)
+    pipeline.start(config)
+    found = {}
+    while True:
+        arrived, frameset = pipeline.try_wait_for_frames(1000)
+        if not arrived:
+            break
+        colour, depth = frameset.get_color_frame(), frameset.get_depth_frame()
+        if colour and depth and colour.frame_number == depth.frame_number:
+            pixels = align.process(frameset).get_depth_frame().get_data()
+            found[int(colour.frame_number)] = np.asanyarray(pixels).copy()
+    pipeline.stop()
+    return found
+
+
 def _name(rs: Any, sensor: Any) -> str:
     return str(sensor.get_info(rs.camera_info.name))
 
