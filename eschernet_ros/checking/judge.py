@@ -119,8 +119,13 @@ class Judgement:
 
     @property
     def worst_pair(self) -> PairJudgement | None:
-        """The pair with the largest epipolar distance."""
-        return max(self.pairs, key=lambda judged: judged.epipolar_px, default=None)
+        """The pair with the largest epipolar distance among the half with the most matches.
+
+        Few matches may all be wrong together, where a pattern repeats.
+        """
+        usual = float(np.median([len(judged.pair) for judged in self.pairs])) if self.pairs else 0.0
+        trusted = [judged for judged in self.pairs if len(judged.pair) >= usual]
+        return max(trusted, key=lambda judged: judged.epipolar_px, default=None)
 
     @property
     def flagged(self) -> tuple[FrameJudgement, ...]:

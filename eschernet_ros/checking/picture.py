@@ -166,7 +166,7 @@ def _frusta(
     for index in named:
         axes.text(
             *flat[index][0, :2],
-            recording.frames[index].name.removeprefix("frame-").removesuffix(" s").lstrip("0") or "0",
+            _short(recording.frames[index].name),
             fontsize=6.5,
             color=colours[index],
             ha="center",
@@ -189,6 +189,12 @@ def _frusta(
     axes.plot([left, left + length], [low, low], color=_INK, lw=2.0, zorder=950)
     axes.text(left, low + 0.03 * reach, label, fontsize=7.5, color=_INK, va="bottom", zorder=950)
     axes.set_title(f"cameras {title}", fontsize=10, color=_INK, loc="left")
+
+
+def _short(name: str) -> str:
+    """A frame's name without what all names of a recording share."""
+    short = name.removeprefix("frame-").removesuffix(" s")
+    return str(int(short)) if short.isdigit() else short
 
 
 def _posed(judgement: Judgement) -> list[tuple[CheckFrame, SE3]]:
