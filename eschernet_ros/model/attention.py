@@ -20,6 +20,7 @@ from torch.nn import functional
 
 from eschernet_ros.errors import EscherNetError
 from eschernet_ros.model.cape import CameraEncoding, CaPE4DoF, CaPE6DoF, check_cape
+from eschernet_ros.model.coordinates import with_coordinates
 
 
 @dataclass(eq=False)
@@ -136,7 +137,8 @@ def predict_noise(unet: UNet2DConditionModel, latents: Tensor, timestep: Tensor 
 
     ``unet`` must carry the processors of ``install_processors``.
     """
-    return unet(latents, timestep, encoder_hidden_states=scene.tokens, cross_attention_kwargs={"scene": scene}).sample
+    given = with_coordinates(latents, unet.config["in_channels"])
+    return unet(given, timestep, encoder_hidden_states=scene.tokens, cross_attention_kwargs={"scene": scene}).sample
 
 
 def _join_views(hidden_states: Tensor, targets: CameraEncoding) -> Tensor:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The autoencoder between images and latents: Stable Diffusion's, or the deep compression one of the small models."""
+"""The autoencoder between images and latents: Stable Diffusion's, the deep compression one, or blocks of pixels."""
 
 from __future__ import annotations
 
@@ -11,18 +11,23 @@ from diffusers.models.autoencoders.autoencoder_dc import AutoencoderDC
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from torch import Tensor
 
-Autoencoder = AutoencoderKL | AutoencoderDC
+from eschernet_ros.model.pixel_blocks import PixelBlocks
+
+Autoencoder = AutoencoderKL | AutoencoderDC | PixelBlocks
+
+_KINDS: dict[str, type[Autoencoder]] = {kind.__name__: kind for kind in (AutoencoderKL, AutoencoderDC, PixelBlocks)}
 
 
 def build_autoencoder(config: Mapping[str, Any]) -> Autoencoder:
-    """The network of a ``config.json``: ``AutoencoderDC`` where ``_class_name`` says so, else ``AutoencoderKL``."""
-    kind = AutoencoderDC if config.get("_class_name") == "AutoencoderDC" else AutoencoderKL
-    network: Autoencoder = kind.from_config(dict(config))
+    """The network of a ``config.json``, by its ``_class_name``; ``AutoencoderKL`` where that is another or absent."""
+    network: Autoencoder = _KINDS.get(config.get("_class_name", ""), AutoencoderKL).from_config(dict(config))
     return network
 
 
 def pixels_per_latent(network: Autoencoder) -> int:
     """How many pixels of a side become one latent."""
+    if isinstance(network, PixelBlocks):
+        return int(network.config["block_size"])
     key = "block_out_channels" if isinstance(network, AutoencoderKL) else "encoder_block_out_channels"
     return 2 ** (len(network.config[key]) - 1)
 
@@ -30,7 +35,7 @@ def pixels_per_latent(network: Autoencoder) -> int:
 def encode(network: Autoencoder, images: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation [R, c, h, w] of the scaled latents of images [R, 3, H, H] in [-1, 1], in float32.
 
-    The deep compression autoencoder is deterministic: its standard deviation is zero.
+    Only Stable Diffusion's autoencoder has a standard deviation; the others' is zero.
     """
     scale = network.config["scaling_factor"]
     if isinstance(network, AutoencoderKL):

@@ -37,6 +37,7 @@ from transformers import ConvNextV2Config, ConvNextV2Model
 from eschernet_ros.errors import EscherNetError, first_line
 from eschernet_ros.model.autoencoder import Autoencoder, build_autoencoder
 from eschernet_ros.model.cape import CAPES, check_cape
+from eschernet_ros.model.coordinates import COORDINATE_CHANNELS
 from eschernet_ros.model.sampler import check_scheduler_config
 
 logger = logging.getLogger(__name__)
@@ -113,13 +114,13 @@ class Checkpoint:
             EscherNetError: networks of different widths, or a U-Net that states no size.
         """
         context, tokens = self.unet.config["cross_attention_dim"], self.image_encoder.layernorm.weight.shape[0]
-        if context != tokens:
+        if context not in (tokens, tokens + COORDINATE_CHANNELS):
             raise EscherNetError(
                 f"{self.name}: the image encoder's tokens are {tokens} wide, the U-Net's cross-attention takes "
                 f"{context}; they are of different checkpoints."
             )
         channels, latent = self.unet.config["in_channels"], self.vae.config["latent_channels"]
-        if channels != latent:
+        if channels not in (latent, latent + COORDINATE_CHANNELS) or self.unet.config["out_channels"] != latent:
             raise EscherNetError(
                 f"{self.name}: the autoencoder's latents have {latent} channels, the U-Net takes {channels}; they "
                 "are of different checkpoints."

@@ -157,7 +157,8 @@ class EscherNetPipeline:
 
         Done once for a run: none of it depends on the time step.
         """
-        tokens = reference_tokens(self.checkpoint.image_encoder, images.to(self.device, self._input_dtype))
+        context = self.checkpoint.unet.config["cross_attention_dim"]
+        tokens = reference_tokens(self.checkpoint.image_encoder, images.to(self.device, self._input_dtype), context)
         return Scene(
             targets=camera_encoding(self.cape, target_cameras[None], self.device, self.dtype),
             references=camera_encoding(self.cape, reference_cameras[None], self.device, self.dtype),
@@ -233,7 +234,7 @@ class EscherNetPipeline:
         config = self.checkpoint.unet.config
         size = config["sample_size"]
         height, width = (size, size) if isinstance(size, int) else size
-        return config["in_channels"], height, width
+        return config["out_channels"], height, width
 
     @property
     def image_size(self) -> int:

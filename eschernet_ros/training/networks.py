@@ -17,10 +17,11 @@ from transformers import ConvNextV2Config, ConvNextV2Model
 
 from eschernet_ros.errors import EscherNetError, first_line
 from eschernet_ros.model.attention import Scene, install_processors, predict_noise
-from eschernet_ros.model.autoencoder import pixels_per_latent
+from eschernet_ros.model.autoencoder import Autoencoder, pixels_per_latent
 from eschernet_ros.model.cape import camera_encoding
 from eschernet_ros.model.checkpoint import Checkpoint, load_checkpoint, load_unet_and_autoencoder
 from eschernet_ros.model.encoder import reference_tokens
+from eschernet_ros.model.pixel_blocks import PixelBlocks
 from eschernet_ros.training.batches import Batch
 from eschernet_ros.training.settings import TrainingSettings
 
@@ -65,9 +66,10 @@ class TrainedNetworks(nn.Module):
 
     def _tokens(self, images: Tensor) -> Tensor:
         """Reference tokens [R, L, C] of images [R, 3, H, H]."""
+        width = self.unet.config["cross_attention_dim"]
         if not self._recompute_tokens:
-            return reference_tokens(self.image_encoder, images)
-        return checkpoint(reference_tokens, self.image_encoder, images, use_reentrant=False)
+            return reference_tokens(self.image_encoder, images, width)
+        return checkpoint(reference_tokens, self.image_encoder, images, width, use_reentrant=False)
 
 
 def diffusion_target(schedule: DDIMScheduler, latents: Tensor, noise: Tensor, time_steps: Tensor) -> Tensor:
@@ -131,15 +133,21 @@ def _pretrained_encoder(folder_or_hub_id: str | None) -> ConvNextV2Model:
 
 
 def _from_configuration(settings: TrainingSettings) -> Checkpoint:
-    assert settings.networks is not None and settings.autoencoder is not None
+    assert settings.networks is not None
     networks: Mapping[str, Any] = settings.networks
-    vae = load_autoencoder(settings.autoencoder)
+    vae: Autoencoder
+    if settings.autoencoder is not None:
+        vae = load_autoencoder(settings.autoencoder)
+    else:
+        vae = _pixel_blocks(networks["autoencoder"])
     torch.manual_seed(settings.seed)
     try:
         unet = UNet2DConditionModel.from_config(dict(networks["unet"]))
         encoder = ConvNextV2Model(ConvNextV2Config(**networks["image_encoder"]))
     except Exception as error:  # the libraries validate with every kind of exception
         raise EscherNetError(f"networks does not describe a U-Net and a ConvNeXtV2: {error}") from error
+    # the LayerNorm behind it keeps a patch's contrast only beside a bias, and would make black and grey the same
+    nn.init.normal_(cast(Tensor, encoder.embeddings.patch_embeddings.bias), std=0.3)
     nn.init.zeros_(unet.conv_out.weight)  # the first prediction is zero, not noise of the network's own
     nn.init.zeros_(cast(Tensor, unet.conv_out.bias))
     return Checkpoint(
@@ -150,6 +158,13 @@ def _from_configuration(settings: TrainingSettings) -> Checkpoint:
         cape=settings.cape,
         name="from configuration",
     )
+
+
+def _pixel_blocks(config: Mapping[str, Any]) -> PixelBlocks:
+    try:
+        return PixelBlocks.from_config(dict(config)).eval()
+    except Exception as error:  # diffusers lets through what Python raises
+        raise EscherNetError(f"networks.autoencoder does not describe PixelBlocks: {first_line(error)}") from error
 
 
 def load_autoencoder(folder: str | Path) -> AutoencoderDC:

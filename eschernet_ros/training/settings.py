@@ -39,9 +39,11 @@ class TrainingSettings:
     image_encoder: str | None = "facebook/convnextv2-tiny-22k-224"
     """With stable_diffusion: the ConvNeXtV2 (folder or hub id) that encodes the references."""
     networks: Mapping[str, Any] | None = None
-    """Start from random weights: configurations `unet`, `image_encoder` and `scheduler`."""
+    """Start from random weights: configurations `unet`, `image_encoder`, `scheduler`; `autoencoder` if pixel blocks."""
     autoencoder: str | None = None
-    """With networks: folder of the autoencoder, as `eschernet-ros train-autoencoder` writes it."""
+    """With networks that name none: folder of the autoencoder, as `eschernet-ros train-autoencoder` writes it."""
+    geometric_start: bool = False
+    """With networks: fit the attention's queries and keys to camera geometry before the first step."""
     image_size: int | None = None
     """Side of the images, pixels. None: 256 with stable_diffusion, otherwise what checkpoint or networks state."""
 
@@ -139,13 +141,18 @@ class TrainingSettings:
                 f"{' and '.join(starts) if starts else 'none'} is given."
             )
         if self.networks is not None:
-            if set(self.networks) != {"unet", "image_encoder", "scheduler"}:
+            if set(self.networks) - {"autoencoder"} != {"unet", "image_encoder", "scheduler"}:
                 raise EscherNetError(f"networks needs unet, image_encoder and scheduler, not {list(self.networks)}.")
             for name, config in self.networks.items():
                 if not isinstance(config, Mapping):
                     raise EscherNetError(f"networks: {name} is {config!r}; it must be a configuration.")
-        if (self.networks is None) != (self.autoencoder is None):
-            raise EscherNetError("networks and autoencoder belong together: the folder of train-autoencoder.")
+        if (self.networks is None or "autoencoder" in self.networks) != (self.autoencoder is None):
+            raise EscherNetError(
+                "networks and autoencoder belong together: give the folder of train-autoencoder, or describe "
+                "networks.autoencoder (pixel blocks), not both."
+            )
+        if self.geometric_start and self.networks is None:
+            raise EscherNetError("geometric_start is for networks that start from random weights (networks).")
         if self.image_size is not None:
             _positive(self, "image_size")
         low, high = self.reference_range
@@ -158,8 +165,8 @@ class TrainingSettings:
                 raise EscherNetError(f"{name} is {getattr(self, name)!r}; it must be in [0, 1).")
         _not_negative(self, "learning_rate_start", "learning_rate_end", "warmup_steps", "weight_decay", "seed")
         _not_negative(self, "keep_checkpoints", "validation_scenes", "workers", "maximum_hours")
-        if not 1 <= self.high_noise_bias <= 10:
-            raise EscherNetError(f"high_noise_bias is {self.high_noise_bias!r}; it must be from 1 to 10.")
+        if not 1 <= self.high_noise_bias <= 100:
+            raise EscherNetError(f"high_noise_bias is {self.high_noise_bias!r}; it must be from 1 to 100.")
         if self.mixed_precision not in ("no", "bf16", "fp16"):
             raise EscherNetError(f"mixed_precision is {self.mixed_precision!r}; it must be no, bf16 or fp16.")
         unknown = set(self.trackers) - {"tensorboard", "wandb"}

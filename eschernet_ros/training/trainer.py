@@ -41,6 +41,7 @@ from eschernet_ros.training.checkpoints import (
     set_aside_later,
     write_checkpoint,
 )
+from eschernet_ros.training.geometric_start import start_geometrically
 from eschernet_ros.training.hub import push_to_hub
 from eschernet_ros.training.metrics_file import MetricsFile
 from eschernet_ros.training.networks import TrainedNetworks, diffusion_target, starting_checkpoint
@@ -52,6 +53,9 @@ from eschernet_ros.training.tracking import make_accelerator, start_trackers
 from eschernet_ros.training.validation import Validation
 
 logger = logging.getLogger(__name__)
+
+_FITTED_SCENES, _FITTED_VIEWS = 8, 4
+"""What a geometric start is fitted on."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +123,8 @@ def train(
     accelerator.gradient_accumulation_steps = batches.accumulation
     optimiser = make_optimiser(settings, networks)
     rates = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: learning_rate_factor(settings, step))
+    if settings.geometric_start and found is None:
+        _start_geometrically(networks, batches, vae, schedule)
     prepared = accelerator.prepare(networks, optimiser)
     average = None
     if settings.ema_decay:
@@ -400,6 +406,19 @@ def _shape(settings: TrainingSettings, start: Checkpoint, schedule: DDIMSchedule
         time_steps=int(schedule.config["num_train_timesteps"]),
         cape=settings.cape,
     )
+
+
+def _start_geometrically(
+    networks: TrainedNetworks, batches: Batches, vae: Autoencoder, schedule: DDIMScheduler
+) -> None:
+    """Fit queries and keys on views of the training scenes; the same in every process, for every batch size."""
+    shape = dataclasses.replace(batches.shape, reference_range=(_FITTED_VIEWS, _FITTED_VIEWS), dropout=0.0)
+    batch = Batches(batches.scenes, shape, batches.seed, _FITTED_SCENES, _FITTED_SCENES)[0]
+    latents = encode(vae, batch.target_images.flatten(0, 1).to(vae.device))[0].cpu()
+    time_steps = cast(torch.IntTensor, batch.time_steps.repeat_interleave(batch.noise.shape[1]))
+    noisy = schedule.add_noise(latents, batch.noise.flatten(0, 1), time_steps)
+    explained = start_geometrically(networks, batch, noisy)
+    logger.info("geometric start: features explain %s of queries and keys", [round(share, 2) for share in explained])
 
 
 def _validation(

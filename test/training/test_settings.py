@@ -16,6 +16,8 @@ from transformers import ConvNextV2Config, ConvNextV2Model
 
 from eschernet_ros.cli import train as train_command
 from eschernet_ros.errors import EscherNetError
+from eschernet_ros.model.coordinates import COORDINATE_CHANNELS
+from eschernet_ros.model.pixel_blocks import PixelBlocks
 from eschernet_ros.training.optimiser import learning_rate_factor
 from eschernet_ros.training.settings import (
     AutoencoderSettings,
@@ -121,7 +123,7 @@ def test_plain_settings_make_the_same_run_again(tmp_path):
         ("references: [1, 2, 3]", "references is .1, 2, 3."),
         ("references: [1.5, 3]", r"references is \(1.5, 3\); it must be a whole number or"),
         ("conditioning_dropout: 1", r"conditioning_dropout is 1.0; it must be in \[0, 1\)"),
-        ("high_noise_bias: 0.5", "high_noise_bias is 0.5; it must be from 1 to 10"),
+        ("high_noise_bias: 0.5", "high_noise_bias is 0.5; it must be from 1 to 100"),
         ("mixed_precision: fp8", "mixed_precision is 'fp8'; it must be no, bf16 or fp16"),
         ("trackers: [mlflow]", r"trackers holds \['mlflow'\]; known are tensorboard and wandb"),
         ("sampling: {steps: 5}", "sampling is {'steps': 5}; it must hold steps"),
@@ -227,12 +229,13 @@ def test_the_committed_configurations_build_and_are_small():
         networks = [
             UNet2DConditionModel.from_config(settings.networks["unet"]),
             ConvNextV2Model(ConvNextV2Config(**settings.networks["image_encoder"])),
-            AutoencoderDC.from_config(small.network),
         ]
+        assert sum(parameter.numel() for parameter in AutoencoderDC.from_config(small.network).parameters()) < 2e6
     assert 1e6 < sum(parameter.numel() for network in networks for parameter in network.parameters()) < 12.5e6
-    levels = len(small.network["encoder_block_out_channels"])
-    assert settings.networks["unet"]["sample_size"] * 2 ** (levels - 1) == small.image_size
-    assert settings.networks["unet"]["in_channels"] == small.network["latent_channels"]
+    blocks = PixelBlocks.from_config(settings.networks["autoencoder"]).config
+    unet = settings.networks["unet"]
+    assert unet["out_channels"] == blocks["latent_channels"] == unet["in_channels"] - COORDINATE_CHANNELS
+    assert unet["sample_size"] * blocks["block_size"] == settings.networks["image_encoder"]["image_size"]
 
 
 @pytest.mark.parametrize(
