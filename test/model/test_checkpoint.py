@@ -288,7 +288,7 @@ def test_types_that_do_not_float(dtype):
     ("part", "key", "value", "sentence"),
     [
         ("unet", "cross_attention_dim", 768, "tokens are 64 wide, the U-Net's cross-attention takes 768"),
-        ("unet", "in_channels", 8, "latents have 4 channels, the U-Net takes 8"),
+        ("unet", "in_channels", 9, "latents have 4 channels, the U-Net takes 9"),
         ("unet", "sample_size", None, "states no sample_size"),
     ],
 )
