@@ -53,6 +53,7 @@ class MethodResult:
         fitted: the same hand-eye with the board where the reprojection error is least.
         rms_px: that error, of all corners, with the arm's poses taken as exact.
         left_out: every sample predicted from the others; None where the method fails without it.
+        spread_m, spread_rad: standard deviation of the hand-eye (jackknife over the samples).
         failure: why there is no estimate.
     """
 
@@ -61,6 +62,8 @@ class MethodResult:
     fitted: Estimate | None
     rms_px: float
     left_out: tuple[LeftOut | None, ...]
+    spread_m: float = float("inf")
+    spread_rad: float = float("inf")
     failure: str = ""
 
     def left_out_rms(self) -> LeftOut:
@@ -169,7 +172,6 @@ def calibrate(problem: Problem, board: Board, method: str = REFINED, *, keep_out
     chosen = results[method]
     if chosen.estimate is None:
         raise EscherNetError(f"the method '{method}' failed on these samples: {chosen.failure}")
-    spread_m, spread_rad = _jackknife(problem, method, refined)
     return Calibration(
         problem=problem,
         board=board,
@@ -177,8 +179,8 @@ def calibrate(problem: Problem, board: Board, method: str = REFINED, *, keep_out
         estimate=chosen.estimate,
         results=results,
         refined=refined,
-        spread_m=spread_m,
-        spread_rad=spread_rad,
+        spread_m=chosen.spread_m,
+        spread_rad=chosen.spread_rad,
         samples=tuple(_residual(problem, i, chosen) for i in range(len(problem))),
         outliers=outliers,
         turned=turned,
@@ -210,15 +212,23 @@ def _result(problem: Problem, method: str, refined: NoisyFit, start: Estimate) -
             key=lambda pair: problem.rms_px(pair[0]),
         )
     except SolverError as error:
-        return MethodResult(method, None, None, float("inf"), (), str(error))
-    left_out = tuple(_left_out(problem, i, estimator) for i in range(len(problem)))
-    return MethodResult(method, estimate, fitted, problem.rms_px(fitted), left_out)
+        return MethodResult(method, None, None, float("inf"), (), failure=str(error))
+    without = [_try(estimator, problem.without(i)) for i in range(len(problem))]
+    left_out = tuple(_left_out(problem, i, other) for i, other in enumerate(without))
+    spread_m, spread_rad = _jackknife(without)
+    return MethodResult(method, estimate, fitted, problem.rms_px(fitted), left_out, spread_m, spread_rad)
 
 
-def _left_out(problem: Problem, index: int, estimator: Callable[[Problem], Estimate]) -> LeftOut | None:
+def _try(estimator: Callable[[Problem], Estimate], problem: Problem) -> Estimate | None:
     try:
-        estimate = estimator(problem.without(index))
+        return estimator(problem)
     except SolverError:
+        return None
+
+
+def _left_out(problem: Problem, index: int, estimate: Estimate | None) -> LeftOut | None:
+    """How well an estimate from the other samples predicts this one."""
+    if estimate is None:
         return None
     residuals = problem.pixel_residuals(index, estimate)
     seen = problem.samples[index].view.camera_from_board
@@ -243,15 +253,11 @@ def _residual(problem: Problem, index: int, chosen: MethodResult) -> SampleResid
     )
 
 
-def _jackknife(problem: Problem, method: str, refined: NoisyFit) -> tuple[float, float]:
-    """Standard deviation of position (metres) and orientation (radians) by leaving out each sample in turn."""
-    estimator = _estimator(method, refined)
-    poses = []
-    for i in range(len(problem)):
-        try:
-            poses.append(estimator(problem.without(i)).mount_from_camera)
-        except SolverError:
-            return float("inf"), float("inf")
+def _jackknife(without: list[Estimate | None]) -> tuple[float, float]:
+    """Standard deviation of position (metres) and orientation (radians), from estimates without each sample."""
+    poses = [estimate.mount_from_camera for estimate in without if estimate is not None]
+    if len(poses) < len(without):
+        return float("inf"), float("inf")
     positions = np.stack([pose.translation for pose in poses])
     rotations = Rotation.concatenate([pose.rotation for pose in poses])
     turns = (rotations.mean().inv() * rotations).as_rotvec()

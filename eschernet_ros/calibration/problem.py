@@ -136,9 +136,23 @@ class Problem:
         pose = self.predicted_board(index, estimate)
         return self.camera.project(pose @ (view.points * scale)) - view.pixels
 
+    @cached_property
+    def _all_corners(self) -> tuple[FloatArray, FloatArray, NDArray[np.int64]]:
+        """Points [M, 3], pixels [M, 2] and sample numbers [M] of all corners."""
+        views = [sample.view for sample in self.samples]
+        owners = np.repeat(np.arange(len(views)), [len(view.ids) for view in views])
+        return np.concatenate([v.points for v in views]), np.concatenate([v.pixels for v in views]), owners
+
+    def all_pixel_residuals(self, estimate: Estimate) -> FloatArray:
+        """[M, 2] pixels as `pixel_residuals`, of all samples' corners in one array."""
+        points, pixels, owners = self._all_corners
+        poses = inverse(self.robot @ estimate.mount_from_camera.matrix) @ estimate.other_from_board.matrix
+        in_camera = np.einsum("mij,mj->mi", poses[owners, :3, :3], points) + poses[owners, :3, 3]
+        return self.camera.project(in_camera) - pixels
+
     def rms_px(self, estimate: Estimate) -> float:
         """Reprojection error of all corners, the arm's poses as they are; infinite when one is behind the camera."""
-        squares = np.concatenate([(self.pixel_residuals(i, estimate) ** 2).sum(axis=1) for i in range(len(self))])
+        squares = (self.all_pixel_residuals(estimate) ** 2).sum(axis=1)
         return float(np.sqrt(squares.mean())) if np.isfinite(squares).all() else float("inf")
 
     def mean_board(self, mount_from_camera: SE3) -> Estimate:
