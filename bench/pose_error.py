@@ -179,8 +179,9 @@ def table(tour: Tour, bench: SimulatedBench, exposure_s: float) -> str:
     taken = frames(bench, tour, exposure_s, np.random.default_rng(0))
     speeds = np.array([frame.speed for frame in taken])
     lines = [
-        f"{len(taken)} frames of {exposure_s * 1e3:g} ms exposure that show the object's whole box, taken while the camera "
-        f"moved at {speeds.min():.2f} to {speeds.max():.2f} m/s (median {np.median(speeds):.2f}). Median / 99th percentile:",
+        f"{len(taken)} frames of {exposure_s * 1e3:g} ms exposure that show the object's whole box, taken while the "
+        f"camera moved at {speeds.min():.2f} to {speeds.max():.2f} m/s (median {np.median(speeds):.2f}). "
+        "Median / 99th percentile:",
         "",
         "| poses | method | error, mm | error, deg | error, px | estimate, px | errors within the estimate |",
         "| --- | --- | --- | --- | --- | --- | --- |",

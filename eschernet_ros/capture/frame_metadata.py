@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
@@ -96,14 +95,12 @@ class MetadataLog:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._known: OrderedDict[int, FrameMetadata] = OrderedDict()
-        self._last: float | None = None
         self._newest: FrameMetadata | None = None
 
     def add(self, stamp_ns: int, metadata: FrameMetadata) -> None:
         """Keep the metadata of the frame with this stamp."""
         with self._changed:
             self._known[stamp_ns] = self._newest = metadata
-            self._last = time.monotonic()
             if len(self._known) > _CAPACITY:
                 self._known.popitem(last=False)
             self._changed.notify_all()
@@ -119,8 +116,3 @@ class MetadataLog:
         """What came last, or None."""
         with self._changed:
             return self._newest
-
-    def alive(self, within_s: float = 2.0) -> bool:
-        """Tell whether any metadata came lately: then those of a frame are worth waiting for."""
-        with self._changed:
-            return self._last is not None and time.monotonic() - self._last <= within_s

@@ -210,15 +210,29 @@ class PoseBuffer:
             stamps, poses = self._stamps[part], self._poses[part]
         return np.array(stamps, dtype=np.int64), stack_matrices(poses)
 
-    def around(self, stamp_ns: int, each_side: int = 2) -> tuple[np.ndarray, tuple[SE3, ...]]:
-        """The samples next to a time: stamps [N] int64 in order, and poses; at most ``each_side`` on either side.
+    def around(self, stamp_ns: int, spacing_s: float = 0.0) -> tuple[np.ndarray, tuple[SE3, ...]]:
+        """Up to two samples on either side of a time: stamps [N] int64 in order, and poses.
 
-        Fewer where the buffer ends. A sample on the time itself counts as one before it.
+        Fewer where the buffer ends. A sample on the time itself counts as one before it. Where the two samples around
+        the time lie closer than ``spacing_s``, samples at least that far apart are taken as far as there are any:
+        differences of closer ones would show little but the jitter of their stamps.
         """
         with self._lock:
-            after = bisect_right(self._stamps, stamp_ns)
-            part = slice(max(0, after - each_side), after + each_side)
-            return np.array(self._stamps[part], dtype=np.int64), tuple(self._poses[part])
+            stamps = self._stamps
+            after = bisect_right(stamps, stamp_ns)
+            chosen = [after - 2, after - 1, after, after + 1]
+            spacing = round(spacing_s * NS_PER_S)
+            if 0 < after < len(stamps) and stamps[after] - stamps[after - 1] < spacing:
+                high = min(bisect_left(stamps, stamp_ns + spacing // 2), len(stamps) - 1)
+                low = max(bisect_right(stamps, min(stamp_ns - spacing // 2, stamps[high] - spacing)) - 1, 0)
+                chosen = [
+                    bisect_right(stamps, stamps[low] - spacing) - 1,
+                    low,
+                    high,
+                    bisect_left(stamps, stamps[high] + spacing),
+                ]
+            kept = [i for i in dict.fromkeys(chosen) if 0 <= i < len(stamps)]
+            return np.array([stamps[i] for i in kept], dtype=np.int64), tuple(self._poses[i] for i in kept)
 
     def clear(self) -> None:
         """Forget all samples, because the frame they are in is no longer the one that is wanted."""

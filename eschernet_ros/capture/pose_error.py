@@ -25,6 +25,9 @@ from eschernet_ros.capture.pose_buffer import NS_PER_S, PoseBuffer, PoseSample
 from eschernet_ros.geometry import SE3, ObjectFrame, PinholeCamera
 from eschernet_ros.geometry.se3 import FloatArray
 
+SPACING_S = 0.004
+"""Speeds are measured over at least this long where there are samples enough: stamps jitter by tenths of it."""
+
 _NEAREST_M = 1e-3  # points nearer to the camera's plane than this have no useful projection
 
 
@@ -63,17 +66,18 @@ class PoseError(NamedTuple):
     motion_blur_px: float = math.nan
 
 
-def frame_motion(stamps_ns: np.ndarray, poses: Sequence[SE3], stamp_ns: int) -> FrameMotion | None:
-    """Motion at a time between samples, and the bound on interpolating there; see the module for the rule.
+def frame_motion(stamps_ns: np.ndarray, poses: Sequence[SE3], sample: PoseSample) -> FrameMotion | None:
+    """Motion at the time of an interpolated pose, and the bound on interpolating there; see the module for the rule.
 
     Args:
-        stamps_ns: [N] int64 in order; up to two on either side of ``stamp_ns`` are used.
+        stamps_ns: [N] int64 in order: up to two samples on either side of that time.
         poses: the N poses, base from frame.
-        stamp_ns: the time, within the samples.
+        sample: the interpolated pose.
 
     Returns:
         None with fewer than two samples, or for a time outside them: nothing is known.
     """
+    stamp_ns = sample.stamp_ns
     if len(stamps_ns) < 2 or not stamps_ns[0] <= stamp_ns <= stamps_ns[-1]:
         return None
     last = int(np.searchsorted(stamps_ns, stamp_ns, side="right"))
@@ -83,28 +87,30 @@ def frame_motion(stamps_ns: np.ndarray, poses: Sequence[SE3], stamp_ns: int) -> 
     rotations = Rotation.from_matrix(np.array([pose.matrix[:3, :3] for pose in poses]))
     velocities = np.diff(positions, axis=0) / seconds[:, None]
     turns = (rotations[:-1].inv() * rotations[1:]).as_rotvec() / seconds[:, None]
-    before = (stamp_ns - int(stamps_ns[middle])) / NS_PER_S
-    after = float(seconds[middle]) - before
+    before, gap = sample.offset_ns / NS_PER_S, sample.gap_ns / NS_PER_S
     return FrameMotion(
         velocity=velocities[middle],
         angular_velocity=rotations[middle].apply(turns[middle]),
-        position_error=_missed(velocities, seconds, middle, before, after),
-        rotation_error=_missed(turns, seconds, middle, before, after),
+        position_error=_missed(velocities, seconds, middle, before, gap),
+        rotation_error=_missed(turns, seconds, middle, before, gap),
     )
 
 
-def _missed(rates: FloatArray, seconds: FloatArray, middle: int, before: float, after: float) -> float:
-    """Bound on linear interpolation in interval ``middle``, given mean rates [N, 3] of the intervals."""
+def _missed(rates: FloatArray, seconds: FloatArray, middle: int, offset: float, gap: float) -> float:
+    """Bound on linear interpolation ``offset`` into a ``gap``, given mean rates [N, 3] of the intervals around it."""
+    if gap == 0.0:
+        return 0.0
     changes = [
         2.0 * (rates[i + 1] - rates[i]) / (seconds[i] + seconds[i + 1])
         for i in (middle - 1, middle)
         if i >= 0 and i + 1 < len(rates)
     ]
+    product = offset * (gap - offset)
     if not changes:
-        return 2.0 * float(np.linalg.norm(rates[middle])) * before * after / (before + after)
+        return 2.0 * float(np.linalg.norm(rates[middle])) * product / gap
     largest = max(float(np.linalg.norm(change)) for change in changes)
     jerk = float(np.linalg.norm(changes[-1] - changes[0])) if len(changes) == 2 else largest
-    return (largest + jerk) * before * after / 2.0
+    return (largest + jerk) * product / 2.0
 
 
 def pose_error(
@@ -127,7 +133,7 @@ def pose_error(
         exposure_s: exposure time.
         time_uncertainty_s: how far the time may be off: stamps of camera and robot together.
     """
-    motion = frame_motion(*poses.around(sample.stamp_ns), sample.stamp_ns)
+    motion = frame_motion(*poses.around(sample.stamp_ns, SPACING_S), sample)
     if motion is None:
         return PoseError()
     base_from_camera = sample.pose @ frame_from_camera

@@ -120,14 +120,14 @@ PARAMETERS = (
     Parameter(
         "metadata.topic",
         "/camera/camera/color/metadata",
-        "each frame's exposure and clock (realsense2_camera_msgs/Metadata); used while it arrives; empty: none",
+        "each frame's exposure and clock (realsense2_camera_msgs/Metadata); used once it comes; empty: none",
     ),
     Parameter(
         "metadata.json_topic",
         "/camera/camera/color/metadata_json",
-        "the same JSON in a std_msgs/String, with ros_stamp_ns in it; used while it arrives; empty: none",
+        "the same JSON in a std_msgs/String, with ros_stamp_ns in it; used once it comes; empty: none",
     ),
-    Parameter("metadata.timeout_s", 0.1, "longest wait for a frame's metadata, while any arrive", 0.0, 2.0),
+    Parameter("metadata.timeout_s", 0.1, "longest wait for a frame's metadata, once any have come", 0.0, 2.0),
     Parameter("metadata.required", False, "refuse frames whose metadata do not tell the exposure"),
     Parameter(
         "metadata.exposure_unit_us",

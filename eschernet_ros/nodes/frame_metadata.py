@@ -28,7 +28,7 @@ class FrameMetadataListener:
         topic: ``realsense2_camera_msgs/Metadata``; empty: none.
         json_topic: ``std_msgs/String`` whose JSON carries ``ros_stamp_ns``, the stamp of the image; empty: none.
         exposure_unit_s: unit of ``actual_exposure``.
-        timeout_s: longest wait for a frame's metadata, while any arrive.
+        timeout_s: longest wait for a frame's metadata, once any have come.
         required: refuse frames without an exposure of their own.
     """
 
@@ -59,13 +59,13 @@ class FrameMetadataListener:
         return newest.clock_domain if newest is not None else ""
 
     def exposure(self, stamp_ns: int) -> Exposure:
-        """Return the exposure of the frame with this stamp; waits, bounded, while metadata arrive at all.
+        """Return the exposure of the frame with this stamp; waits, bounded, once any metadata have come.
 
         Raises:
             EscherNetError: it is required, and not known.
         """
-        reason = "no frame metadata arrive"
-        if self._log.alive():
+        reason = "no frame metadata have come"
+        if self._log.newest is not None:
             metadata = self._log.wait(stamp_ns, self._timeout_s)
             if metadata is not None and metadata.exposure_s is not None:
                 return Exposure(metadata.exposure_s)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from eschernet_ros.capture import NS_PER_S, PoseBuffer, PoseError, pose_error
+from eschernet_ros.capture import NS_PER_S, PoseBuffer, PoseError, PoseSample, pose_error
 from eschernet_ros.capture.pose_error import frame_motion
 from eschernet_ros.geometry import SE3, ObjectFrame, PinholeCamera, look_at
 
@@ -119,7 +119,7 @@ def test_where_little_is_known_the_bound_grows() -> None:
     """With two samples the arm may have started or stopped in between; with more, its acceleration is known."""
     at = swinging(0.1, 0.0, 2.0)
     two, four = (
-        frame_motion(stamps, [at(int(s)) for s in stamps], 110 * MS)
+        frame_motion(stamps, [at(int(s)) for s in stamps], PoseSample(START, 110 * MS, 20 * MS, 10 * MS, 0.0, 0.0))
         for stamps in (np.array([100, 120]) * MS, np.array([80, 100, 120, 140]) * MS)
     )
     assert two is not None and four is not None
@@ -128,9 +128,23 @@ def test_where_little_is_known_the_bound_grows() -> None:
     assert four.position_error < two.position_error / 5.0
 
 
+def test_jittering_stamps_do_not_pass_for_speed() -> None:
+    """At 1 kHz two stamps may nearly meet; speed is measured over milliseconds instead, also at the buffer's end."""
+    poses = PoseBuffer()
+    jitter = np.random.default_rng(1).normal(0.0, 0.2 * MS, 40)
+    for i in range(40):
+        stamp_ns = i * MS + int(jitter[i])
+        poses.add(stamp_ns, SE3.from_rotvec([0, 0, 0], [0.3 * i * 1e-3, 0.0, 0.0]) @ START)
+    newest = poses.statistics().newest_ns or 0
+    for stamp_ns in (*range(10 * MS, 30 * MS, 333_333), newest - MS // 4):
+        error = bound(poses, stamp_ns)
+        assert error.camera_speed == pytest.approx(0.3, rel=0.2)
+        assert error.position_m < 5e-5
+
+
 def test_nothing_is_known_from_one_sample_or_outside() -> None:
-    assert frame_motion(np.array([5]), [START], 5) is None
-    assert frame_motion(np.array([5, 9]), [START, START], 10) is None
+    assert frame_motion(np.array([5]), [START], PoseSample(START, 5, 0, 0, 0.0, 0.0)) is None
+    assert frame_motion(np.array([5, 9]), [START, START], PoseSample(START, 10, 0, 0, 0.0, 0.0)) is None
     poses = PoseBuffer()
     poses.add(100 * MS, START)
     assert all(math.isnan(value) for value in bound(poses, 100 * MS))

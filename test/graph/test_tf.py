@@ -18,6 +18,7 @@ from rclpy.qos import QoSProfile
 from rclpy.time import Time as RosTime
 
 from eschernet_ros.demo.client import GraphClient
+from eschernet_ros.demo.run import capture_parameters
 from eschernet_ros.errors import EscherNetError
 from eschernet_ros.geometry import SE3
 from eschernet_ros.nodes import messages, qos
@@ -222,3 +223,29 @@ def test_a_stamp_in_the_future_is_refused(synthesis: GraphClient, broadcast: Cal
         ask(synthesis, in_tool, "tool", now(synthesis, 30.0))
     with pytest.raises(EscherNetError, match=r"frame 'tool' in 'base' within 0\.4 s: .*extrapolation into the past"):
         ask(synthesis, in_tool, "tool", now(synthesis, -30.0))
+
+
+# --- the capture ----------------------------------------------------------------------------------------------------
+
+
+def test_the_capture_takes_its_poses_from_tf(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """At the stamp of a frame, between the transforms around it: the view is at the bench's viewpoint."""
+    with Graph(tmp_path_factory.mktemp("capture_tf")) as graph:
+        graph.start_node("eschernet_ros.nodes.bench", {"viewpoints": 2, "fps": 6})
+        options = {"pose_source": "tf", "tf.base_frame": BASE, "tf.frame": EE, "view_timeout_s": 20.0}
+        graph.start_node("eschernet_ros.nodes.capture", {**capture_parameters(), **options})
+        with GraphClient(graph) as client:
+            client.wait(lambda: client.viewpoints is not None, 60.0, "the bench's start")
+            client.wait(client._take_view.service_is_ready, 60.0, "the capture's start")
+            assert client.viewpoints is not None
+            client.move_camera(client.viewpoints.poses[0], BASE)
+            rested_ns = client.node.get_clock().now().nanoseconds
+            for _ in range(10):
+                message = client.take_view()
+                if messages.to_nanoseconds(message.header.stamp) > rested_ns:
+                    break
+    view = messages.from_posed_view(message)
+    metres, radians = messages.from_pose(client.viewpoints.poses[0]).distance_to(view.base_from_camera_optical)
+    assert metres < 2e-4 and radians < 1e-3
+    assert (message.base_frame, message.pose_of) == (BASE, "ee")
+    assert 0.02 < view.pose_sample.gap_ns / 1e9 < 0.1 or view.pose_sample.gap_ns == 0  # TF comes at 30 Hz

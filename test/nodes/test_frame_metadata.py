@@ -82,7 +82,7 @@ def test_a_frame_without_its_metadata_is_told_from_the_others(said: list[str]) -
 
 def test_required_metadata_refuse_a_frame(said: list[str]) -> None:
     made = listener(said, required=True)
-    with pytest.raises(EscherNetError, match=r"no frame metadata arrive, and metadata.required is set \(/json has no"):
+    with pytest.raises(EscherNetError, match=r"no frame metadata have come, and metadata.required is set ./json has"):
         made.exposure(STAMP)
     made.monitors[0].deliver(text(STAMP - 1))
     with pytest.raises(EscherNetError, match=r"did not come within 0.05 s, and metadata.required is set"):
