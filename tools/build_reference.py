@@ -14,7 +14,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from eschernet_ros.nodes import bench, capture, franka_state, object_finder, realsense, recorder, synthesis
+from eschernet_ros.nodes import (
+    bench,
+    capture,
+    franka_state,
+    hand_eye_publisher,
+    object_finder,
+    realsense,
+    recorder,
+    synthesis,
+)
 from eschernet_ros.nodes.parameters import Parameter
 from eschernet_ros.simulation import BenchConfig
 from eschernet_ros.training.settings import TrainingSettings, as_plain, read_settings, setting_documents
@@ -28,6 +37,7 @@ NODES = {
     "franka_state": franka_state,
     "realsense": realsense,
     "object_finder": object_finder,
+    "hand_eye_publisher": hand_eye_publisher,
 }
 
 

@@ -157,6 +157,7 @@ def test_a_node_starts_with_its_parameter_file(name: str, start: Callable[..., d
             {"serial_no": "944122072123", "file": "/data/mug.db3"},
             {"serial_no": "944122072123", "file": "/data/mug.db3"},
         ),
+        ("hand_eye_publisher", {"calibration_file": "/w.calib"}, {"calibration_file": "/w.calib"}),
         ("object_finder", {"up": "base"}, {"up": "base"}),
         ("recorder", {"output_dir": "/data", "object_name": "007"}, {"output_dir": "/data", "object_name": "007"}),
         ("synthesis", {"checkpoint": "bundled-4dof", "cape": "4dof"}, {"checkpoint": "bundled-4dof", "cape": "4dof"}),
