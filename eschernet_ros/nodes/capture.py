@@ -26,6 +26,7 @@ from eschernet_ros.capture import (
     ViewTaker,
 )
 from eschernet_ros.capture.mask_method import ObjectMasker
+from eschernet_ros.capture.recent import RecentValues
 from eschernet_ros.errors import EscherNetError
 from eschernet_ros.geometry import SE3, ObjectFrame
 from eschernet_ros.msg import PosedView as PosedViewMessage
@@ -57,6 +58,7 @@ class CaptureNode(ClosableNode):
         self.get_logger().info(f"poses from {p['pose_source']}; {origin}")
         self._image_clock = StampClock("image")
         self._clock_warned = ""
+        self._frame_ages_ms = RecentValues()
         self._last_view: dict[str, float] = {}
         self._taken = PoseArray()
         self._publisher = self.create_publisher(PosedViewMessage, "~/posed_view", qos.VIEWS)
@@ -162,10 +164,12 @@ class CaptureNode(ClosableNode):
 
     def _on_camera(self, channel: str, message: Image | CameraInfo) -> None:
         stamp_ns = messages.to_nanoseconds(message.header.stamp)
+        now_ns = self.get_clock().now().nanoseconds
         if channel == "colour":
-            self._image_clock.observe(stamp_ns, self.get_clock().now().nanoseconds)
+            self._image_clock.observe(stamp_ns, now_ns)
         parts = self._join.add(channel, stamp_ns, message)
         if parts is not None:
+            self._frame_ages_ms.add((now_ns - stamp_ns) / 1e6)
             exposure = partial(self._metadata.exposure, stamp_ns)
             self._taker.offer(Frame(stamp_ns, parts, partial(_decode, parts), exposure))
 
@@ -237,6 +241,8 @@ class CaptureNode(ClosableNode):
         counts: dict[str, Any] = {f"{name} messages": m.received for name, m in monitors.items()}
         counts |= {f"unmatched {channel}": count for channel, count in self._join.dropped.items()}
         counts["metadata messages"] = sum(monitor.received for monitor in self._metadata.monitors)
+        p50, p99 = self._frame_ages_ms.percentiles(50, 99)
+        counts |= {"frame complete after ms, p50": p50, "frame complete after ms, p99": p99}
         counts |= {"image age s": self._image_clock.age_s, "pose age s": self._source.clock.age_s}
         counts |= {**self._metadata.counts, **self._source.counts, **self._taker.counts, **self._last_view}
         problems = "; ".join(self._clock_problems())
