@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from eschernet_ros.cameras.profile import StreamProfile
 from eschernet_ros.errors import first_line
 from eschernet_ros.geometry import SE3, PinholeCamera
 
@@ -78,7 +79,18 @@ def extrinsics(source: Any, target: Any, name: str, warnings: list[str]) -> SE3:
     return SE3.from_rotation_translation(rotation, np.array(found.translation, np.float64))
 
 
-def any_profile(rs: Any, device: Any, stream: Any) -> Any:
+def offers(device: Any, stream: Any, form: Any) -> list[StreamProfile]:
+    """Return the profiles that a device has for a stream in a format."""
+    found = set()
+    for sensor in device.query_sensors():
+        for profile in sensor.get_stream_profiles():
+            if profile.stream_type() == stream and profile.format() == form:
+                video = profile.as_video_stream_profile()
+                found.add((video.width(), video.height(), profile.fps()))
+    return [StreamProfile(*numbers) for numbers in sorted(found)]
+
+
+def any_profile(device: Any, stream: Any) -> Any:
     """Return some profile of a stream, whether it streams now or not, or None."""
     for sensor in device.query_sensors():
         for profile in sensor.get_stream_profiles():

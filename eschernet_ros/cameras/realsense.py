@@ -33,6 +33,7 @@ from eschernet_ros.cameras.librealsense import (
     any_profile,
     extrinsics,
     milliseconds_to_ns,
+    offers,
     phrase,
     pinhole,
 )
@@ -84,28 +85,34 @@ class RealSenseCamera(Camera):
     def connect(self) -> CameraDescription:
         """Start streaming; see :meth:`Camera.connect`."""
         self.disconnect()
-        rs, settings = self._rs, self._settings
-        config, pipeline = rs.config(), rs.pipeline(self._context)
-        where = self._choose_file(config) if settings.file else self._choose_device(config)
         self._begin()
         try:
-            if not config.can_resolve(pipeline):
-                raise CameraSettingsError(f"{where} cannot stream what is asked for: {self._offers(config, pipeline)}")
-            profile = pipeline.start(config, self._on_frame)
-        except RuntimeError as error:
-            hint = "" if settings.file else "; is another program using it? (see: fuser /dev/video*)"
-            raise CameraError(f"{where} could not be started: {first_line(error)}{hint}") from error
-        self._pipeline = pipeline
-        try:
-            return self._describe(profile)
+            return self._start()
+        except RuntimeError as error:  # whatever librealsense says; the device may be going away or coming
+            self.disconnect()
+            hint = "" if self._settings.file else "; is another program using it? (see: fuser /dev/video*)"
+            raise CameraError(f"{self._where} cannot be used: {first_line(error)}{hint}") from error
         except Exception:
             self.disconnect()
             raise
 
-    def _choose_device(self, config: Any) -> str:
-        """Tell ``config`` which camera and which profiles; returns the camera's name for sentences."""
+    def _start(self) -> CameraDescription:
+        config, pipeline = self._rs.config(), self._rs.pipeline(self._context)
+        if self._settings.file:
+            self._choose_file(config)
+        else:
+            self._choose_device(config)
+        if not config.can_resolve(pipeline):
+            raise self._unresolved()
+        profile = pipeline.start(config, self._on_frame)
+        self._pipeline = pipeline
+        return self._describe(profile)
+
+    def _choose_device(self, config: Any) -> None:
+        """Tell ``config`` which camera and which profiles."""
         rs, settings = self._rs, self._settings
         device = find_device(rs, self._context, settings.serial)
+        self._where = describe(rs, device)
         config.enable_device(info(rs, device, "serial_number"))
         colour = settings.colour
         config.enable_stream(rs.stream.color, colour.width, colour.height, rs.format.rgb8, colour.fps)
@@ -113,29 +120,25 @@ class RealSenseCamera(Camera):
             depth = settings.depth
             config.enable_stream(rs.stream.depth, depth.width, depth.height, rs.format.z16, depth.fps)
         self._enable_imu(config)
-        return describe(rs, device)
 
-    def _choose_file(self, config: Any) -> str:
-        """Tell ``config`` which recording; returns its name for sentences."""
+    def _choose_file(self, config: Any) -> None:
+        """Tell ``config`` which recording."""
         rs, settings = self._rs, self._settings
         path = Path(settings.file)
-        where = f"the recording '{path}'"
         if not path.is_file():
-            raise CameraAbsentError(f"{where} does not exist")
+            raise CameraAbsentError(f"{self._where} does not exist")
         status = path.stat()
         self._started_file = (status.st_ino, status.st_size, status.st_mtime_ns)
         if self._started_file == self._ended_file:
-            raise CameraAbsentError(f"{where} was played to its end; put another one in its place, or set file_repeat")
-        try:
-            rs.context().load_device(str(path))  # a config that cannot open its file only says that it cannot resolve
-            config.enable_device_from_file(str(path), settings.file_repeat)
-        except RuntimeError as error:
-            raise CameraError(f"{where} cannot be played: {first_line(error)}") from error
+            raise CameraAbsentError(
+                f"{self._where} was played to its end; put another one in its place, or set file_repeat"
+            )
+        rs.context().load_device(str(path))  # a config that cannot open its file only says that it cannot resolve
+        config.enable_device_from_file(str(path), settings.file_repeat)
         config.enable_stream(rs.stream.color)
         if settings.depth is not None:
             config.enable_stream(rs.stream.depth)
         self._enable_imu(config)
-        return where
 
     def _enable_imu(self, config: Any) -> None:
         if self._settings.imu:
@@ -144,6 +147,8 @@ class RealSenseCamera(Camera):
 
     def _begin(self) -> None:
         """Forget the connection before."""
+        self._where = f"the recording '{self._settings.file}'" if self._settings.file else "the camera"
+        self._domain = ""
         self._queue: FrameQueue[tuple[Any, int]] = FrameQueue(_QUEUE_CAPACITY)
         self._gaps = FrameGaps()
         self._clock = DeviceClock()
@@ -156,35 +161,34 @@ class RealSenseCamera(Camera):
         self._stopped_polls = 0
         self._last_frame_s = time.monotonic()
 
-    def _offers(self, config: Any, pipeline: Any) -> str:
-        """Return what was asked for and what there is, as one clause."""
+    def _unresolved(self) -> CameraError | CameraSettingsError:
+        """Return why the streams asked for cannot be had, with those that can."""
         rs, settings = self._rs, self._settings
         if settings.file:
-            wanted = (
-                ["colour"] + ["depth"] * (settings.depth is not None) + ["gyroscope", "accelerometer"] * settings.imu
+            wanted = ["colour"] + ["depth"] * (settings.depth is not None)
+            wanted += ["gyroscope", "accelerometer"] * settings.imu
+            return CameraSettingsError(
+                f"{self._where} cannot stream what is asked for: {', '.join(wanted)} must be in it "
+                "(depth_profile and imu can leave some out)"
             )
-            return f"{', '.join(wanted)} must be in it (depth_profile and imu can leave some out)"
         device = find_device(rs, self._context, settings.serial)
-        profiles = [profile for sensor in device.query_sensors() for profile in sensor.get_stream_profiles()]
-        clauses = []
-        for name, stream, form, wanted_profile in (
-            ("colour", rs.stream.color, rs.format.rgb8, settings.colour),
-            ("depth", rs.stream.depth, rs.format.z16, settings.depth),
-        ):
-            offered = {
-                (v.width(), v.height(), p.fps())
-                for p in profiles
-                if p.stream_type() == stream and p.format() == form and (v := p.as_video_stream_profile())
-            }
-            if wanted_profile is not None:
-                listed = ", ".join(f"{w}x{h}x{f}" for w, h, f in sorted(offered)) or "none"
-                clauses.append(f"{name} {wanted_profile} (there is: {listed})")
-        if settings.imu and not any(p.stream_type() == rs.stream.gyro for p in profiles):
+        colour = offers(device, rs.stream.color, rs.format.rgb8)
+        asked = [("colour", settings.colour, colour)]
+        if settings.depth is not None:
+            asked.append(("depth", settings.depth, offers(device, rs.stream.depth, rs.format.z16)))
+        clauses = [
+            f"{name} {profile} (there is: {', '.join(map(str, there)) or 'none'})" for name, profile, there in asked
+        ]
+        no_imu = settings.imu and any_profile(device, rs.stream.gyro) is None
+        if no_imu:
             clauses.append("imu (this camera has none)")
         usb = info(rs, device, "usb_type_descriptor")
-        return "; ".join(clauses) + (
-            f"; it is on USB {usb}, which offers less than USB 3" if usb.startswith("2") else ""
-        )
+        if usb.startswith("2"):
+            clauses.append(f"it is on USB {usb}, which offers less than USB 3")
+        # a sensor without any profile, or with the right one, is a device that is not ready yet
+        wrong = no_imu or any(there and profile not in there for _, profile, there in asked)
+        sentence = f"{self._where} cannot stream what is asked for: {'; '.join(clauses)}"
+        return CameraSettingsError(sentence) if wrong else CameraError(f"{sentence}; it may not be ready yet")
 
     def _describe(self, profile: Any) -> CameraDescription:
         rs, settings = self._rs, self._settings
@@ -195,8 +199,7 @@ class RealSenseCamera(Camera):
             wanted = plain_serial(settings.serial)
             if wanted and wanted != serial:
                 raise CameraAbsentError(
-                    f"the recording '{settings.file}' is of {describe(rs, device)}; "
-                    f"the serial number asked for is '{wanted}'"
+                    f"{self._where} is of {describe(rs, device)}; the serial number asked for is '{wanted}'"
                 )
         colour = profile.get_stream(rs.stream.color).as_video_stream_profile()
         self._has_depth = settings.depth is not None
@@ -214,7 +217,7 @@ class RealSenseCamera(Camera):
         self._control = ColourControl(sensor, settings.colour_control, 1e6 / colour.fps())
         self._control_warnings = 0
 
-        depth = any_profile(rs, device, rs.stream.depth) or colour
+        depth = any_profile(device, rs.stream.depth) or colour
         usb = info(rs, device, "usb_type_descriptor")
         streamed = [settings.colour] + ([settings.depth] if settings.depth else [])
         slow = None if settings.file else usb_warning(usb, streamed)
@@ -352,7 +355,7 @@ class RealSenseCamera(Camera):
             self._stopped_polls = self._stopped_polls + 1 if stopped else 0
             if self._stopped_polls >= _STOPPED_POLLS:
                 self._ended_file = self._started_file
-                raise CameraLostError(f"the recording '{settings.file}' ended")
+                raise CameraLostError(f"{self._where} ended")
         silent_s = time.monotonic() - self._last_frame_s
         if silent_s > settings.frame_timeout_s:
             raise CameraLostError(f"no frame came for {silent_s:.1f} s: {self._whereabouts()}")

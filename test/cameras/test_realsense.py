@@ -214,7 +214,7 @@ def test_a_file_that_is_no_recording(tmp_path: Path) -> None:
     (tmp_path / "notes.db3").write_text("not a recording")
     error = refusal(RealSenseSettings(file=str(tmp_path / "notes.db3")))
     assert isinstance(error, CameraError)
-    assert f"the recording '{tmp_path / 'notes.db3'}' cannot be played: " in str(error)
+    assert f"the recording '{tmp_path / 'notes.db3'}' cannot be used: Failed to open" in str(error)
 
 
 def test_a_recording_of_another_camera(recording: Recording) -> None:
@@ -285,6 +285,14 @@ def test_profiles_that_the_camera_does_not_have(recording: Recording) -> None:
         f"Intel RealSense D435I {recording.serial} cannot stream what is asked for: "
         "colour 1920x1080x30 (there is: 320x240x10); depth 320x240x10 (there is: 320x240x10)"
     )
+
+
+def test_a_sensor_that_is_not_there_yet(rs: Any, tmp_path: Path) -> None:
+    """A camera that was just plugged in may list its sensors one by one: that is tried again."""
+    made = record(rs, tmp_path / "colour.db3", frames=2, with_depth=False)
+    camera, _device = live(made)
+    with pytest.raises(CameraError, match=r"depth 320x240x10 \(there is: none\); it may not be ready yet"):
+        camera.connect()
 
 
 def test_a_lock_that_the_sensor_cannot_do(recording: Recording) -> None:
