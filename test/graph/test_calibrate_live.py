@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``eschernet-ros calibrate --live`` and the hand-eye publisher, as processes on a graph."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from board_pictures import CAMERA, looks_at_board, picture
+from geometry_msgs.msg import PoseStamped
+from sensor_msgs.msg import CameraInfo, Image
+from std_srvs.srv import Trigger
+
+from eschernet_ros.calibration import read_hand_eye
+from eschernet_ros.calibration.board import Chessboard
+from eschernet_ros.calibration.frame_names import D435I_ROOT_FROM_OPTICAL
+from eschernet_ros.calibration.hand_eye_file import FORMAT, transform_to_plain
+from eschernet_ros.demo.client import GraphClient
+from eschernet_ros.geometry import BODY_FROM_OPTICAL, SE3
+from eschernet_ros.kinematics import FLANGE_FROM_HAND_EE
+from eschernet_ros.nodes import messages, qos
+from eschernet_ros.nodes.hand_eye_publisher import PARAMETERS
+from eschernet_ros.processes import Graph
+
+BOARD = Chessboard(9, 6, 0.024)
+FLANGE_FROM_CAMERA = SE3.from_rotvec([0.02, -0.03, np.pi / 2], [0.06, -0.035, 0.045])
+BASE_FROM_BOARD = SE3.from_rotvec([3.1, 0.05, 0.1], [0.5, 0.05, 0.02])
+OPTICAL = "camera_color_optical_frame"
+
+
+class Robot:
+    """Publishes colour, camera_info and current_pose, as realsense-ros and franka_ros2 do, of an arm at rest."""
+
+    def __init__(self, client: GraphClient) -> None:
+        node = client.node
+        self._clock = node.get_clock()
+        self._image = node.create_publisher(Image, "/camera/camera/color/image_raw", qos.CAMERA_IMAGE)
+        self._info = node.create_publisher(CameraInfo, "/camera/camera/color/camera_info", qos.CAMERA_INFO)
+        self._pose = node.create_publisher(PoseStamped, "/franka_robot_state_broadcaster/current_pose", qos.POSE_STREAM)
+        self._rng = np.random.default_rng(3)
+        self._ended = threading.Event()
+        self.place(SE3.from_rotvec([0.0, 0.0, 0.0], [0.0, 0.0, 0.42]))
+        self._thread = threading.Thread(target=self._stream, daemon=True)
+        self._thread.start()
+
+    def place(self, camera_from_board: SE3) -> None:
+        """Put the arm where the camera sees the board so."""
+        pixels = np.repeat(picture(BOARD, camera_from_board, self._rng)[..., None], 3, axis=2)
+        base_from_flange = BASE_FROM_BOARD @ camera_from_board.inverse() @ FLANGE_FROM_CAMERA.inverse()
+        self._now = (base_from_flange @ FLANGE_FROM_HAND_EE, pixels, time.monotonic() + 0.6)
+
+    def _stream(self) -> None:
+        tick = 0
+        while not self._ended.wait(0.02):
+            ee, pixels, rested = self._now
+            stamp = self._clock.now().to_msg()
+            self._pose.publish(messages.to_pose_stamped(ee, "base", stamp))
+            tick += 1
+            if tick % 10 == 0 and time.monotonic() > rested:
+                self._info.publish(messages.to_camera_info(CAMERA, OPTICAL, stamp))
+                self._image.publish(messages.to_image(pixels, OPTICAL, stamp))
+
+    def close(self) -> None:
+        """End the stream."""
+        self._ended.set()
+        self._thread.join()
+
+
+@pytest.fixture
+def robot(connect: Callable[[], GraphClient]) -> Any:
+    """Return a client and a robot."""
+    client = connect()
+    made = Robot(client)
+    yield client, made
+    made.close()
+
+
+def test_samples_are_taken_live_and_calibrated(graph: Graph, robot: Any, tmp_path: Path) -> None:
+    """One sample per place, unasked and by the service; then files that hold the truth."""
+    client, arm = robot
+    places = looks_at_board(6, np.random.default_rng(7))
+    command = [sys.executable, "-m", "eschernet_ros", "calibrate", "--live", str(tmp_path / "samples")]
+    command += ["--board", "chessboard:9x6:0.024", "--flange-from-ee", "hand", "--samples", str(len(places) + 1)]
+    command += ["--camera-root-from-optical", "d435i", "--output", str(tmp_path / "wrist")]
+    process = graph.start("calibrate", command)
+
+    def says(text: str) -> bool:
+        return text in process.log.read_text()
+
+    for number, place in enumerate(places, start=1):
+        arm.place(place)
+        client.wait(lambda number=number: says(f"{number:03d}: 54 corners"), 120.0, f"sample {number}")
+    assert says("2 samples: turned by")
+    service = client.node.create_client(Trigger, "calibrate/take_sample")
+    client.wait(service.service_is_ready, 30.0, "the service")
+    answer = service.call_async(Trigger.Request())
+    client.wait(answer.done, 60.0, "the answer")
+    assert answer.result().success, answer.result().message
+    assert process.process.wait(120.0) == 0, process.log.read_text()
+    hand_eye = read_hand_eye(tmp_path / "wrist.yaml")
+    metres, radians = FLANGE_FROM_CAMERA.distance_to(hand_eye.flange_from_camera_optical)
+    assert metres < 5e-4
+    assert np.degrees(radians) < 0.1
+    assert (hand_eye.info.base_frame, hand_eye.info.camera_frame) == ("base", OPTICAL)
+    assert len(yaml.safe_load((tmp_path / "samples" / "samples.yaml").read_text())["samples"]) == 7
+
+
+def test_silent_topics_are_named(graph: Graph, tmp_path: Path, connect: Callable[[], GraphClient]) -> None:
+    """Nothing is published: the terminal says so, topic by topic."""
+    command = [sys.executable, "-m", "eschernet_ros", "calibrate", "--live", str(tmp_path / "samples")]
+    command += ["--board", "chessboard:9x6:0.024", "--flange-from-ee", "hand", "--samples", "3"]
+    process = graph.start("calibrate", command)
+    client = connect()
+    expected = "waiting: /camera/camera/color/image_raw has no publisher"
+    client.wait(lambda: expected in process.log.read_text(), 90.0, "the sentence")
+    assert "current_pose has no publisher (is the robot's state broadcaster running?)" in process.log.read_text()
+
+
+# --- the publisher --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def calibration_file(tmp_path: Path) -> Path:
+    """Return a calibration that tells the camera's root frame."""
+    path = tmp_path / "wrist.yaml"
+    document = {
+        "format": FORMAT,
+        "version": 1,
+        "name": "wrist",
+        "calibration_type": "eye_in_hand",
+        "frames": {"flange": "fr3_link8", "camera_optical": OPTICAL, "camera_root": "camera_link"},
+        "flange_from_camera_optical": transform_to_plain(FLANGE_FROM_CAMERA),
+        "camera_root_from_camera_optical": transform_to_plain(D435I_ROOT_FROM_OPTICAL),
+    }
+    path.write_text(yaml.safe_dump(document))
+    return path
+
+
+def test_publisher_says_what_it_lacks(graph: Graph) -> None:
+    """No file: a sentence and status 2."""
+    process = graph.start_node("eschernet_ros.nodes.hand_eye_publisher", {"tf_timeout_s": 0.2})
+    assert process.process.wait(60.0) == 2
+    assert "parameter 'calibration_file' is empty" in process.log.read_text()
+
+
+def test_default_rotation_is_that_of_a_camera_body() -> None:
+    """Optical axes in a body frame, REP 103."""
+    (default,) = [p.default for p in PARAMETERS if p.name == "camera_root.rotation_xyzw"]
+    assert SE3.from_quaternion_xyzw(default, [0.0, 0.0, 0.0]).is_close(BODY_FROM_OPTICAL, 1e-12)
+
+
+def test_publishes_to_the_root_frame(graph: Graph, connect: Callable[[], GraphClient], calibration_file: Path) -> None:
+    """Flange to camera_link, and the optical frame comes out where it was calibrated."""
+    kind = pytest.importorskip("tf2_msgs.msg").TFMessage
+    node = graph.start_node(
+        "eschernet_ros.nodes.hand_eye_publisher", {"calibration_file": str(calibration_file), "tf_timeout_s": 0.5}
+    )
+    client = connect()
+    received: list[Any] = []
+    client.node.create_subscription(kind, "/tf_static", lambda m: received.extend(m.transforms), qos.LATCHED)
+    client.wait(lambda: bool(received), 60.0, "the transform")
+    (transform,) = received
+    assert (transform.header.frame_id, transform.child_frame_id) == ("fr3_link8", "camera_link")
+    t, r = transform.transform.translation, transform.transform.rotation
+    flange_from_root = SE3.from_quaternion_xyzw([r.x, r.y, r.z, r.w], [t.x, t.y, t.z])
+    assert (flange_from_root @ D435I_ROOT_FROM_OPTICAL).is_close(FLANGE_FROM_CAMERA, 1e-9)
+    assert "optical frame in it from the file" in node.log.read_text()
+
+
+def test_a_second_parent_is_refused(graph: Graph, connect: Callable[[], GraphClient], calibration_file: Path) -> None:
+    """Somebody publishes camera_link already: the node ends and names both."""
+    tf2_msgs = pytest.importorskip("tf2_msgs.msg")
+    from geometry_msgs.msg import TransformStamped
+
+    client = connect()
+    publisher = client.node.create_publisher(tf2_msgs.TFMessage, "/tf_static", qos.LATCHED)
+    other = TransformStamped(child_frame_id="camera_link")
+    other.header.frame_id = "world"
+    other.transform.rotation.w = 1.0
+    publisher.publish(tf2_msgs.TFMessage(transforms=[other]))
+    node = graph.start_node(
+        "eschernet_ros.nodes.hand_eye_publisher", {"calibration_file": str(calibration_file), "tf_timeout_s": 0.5}
+    )
+    assert node.process.wait(60.0) == 1
+    assert (
+        "'camera_link' has the parent 'world' already, so 'fr3_link8' would be its second one" in node.log.read_text()
+    )
