@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -65,3 +65,10 @@ class PosedView:
     def standoff(self) -> float:
         """Distance of the camera from the object's centre in model units."""
         return self.object_frame.standoff(self.base_from_camera_optical)
+
+    @property
+    def quality(self) -> dict[str, float | str]:
+        """Exposure, error bounds and scores by name, for a record; NaN where not known."""
+        bounds = {f"error_{name}": value for name, value in self.pose_error._asdict().items()}
+        scores = {field.name: getattr(self.scores, field.name) for field in fields(self.scores)}
+        return {"exposure_s": self.exposure_s, "exposure_source": self.exposure_source, **bounds, **scores}

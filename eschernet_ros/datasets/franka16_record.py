@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -62,6 +62,8 @@ class _PosedView(Protocol):
     @property
     def pose_sample(self) -> _PoseSample: ...
     @property
+    def quality(self) -> Mapping[str, float | str]: ...
+    @property
     def warnings(self) -> Sequence[str]: ...
 
 
@@ -96,6 +98,8 @@ class FrameRecord:
         stamp_ns: the instant the pose was taken at (middle of the exposure), nanoseconds.
         interpolation: how the pose was found; None for a pose that was not interpolated.
         warnings: sentences about this frame.
+        quality: exposure, bounds on the pose's error and the scores of the capture's gates, by name; NaN where not
+            known, empty when there are none.
     """
 
     camera_gl_from_object: SE3
@@ -107,6 +111,7 @@ class FrameRecord:
     stamp_ns: int
     interpolation: PoseInterpolation | None = None
     warnings: tuple[str, ...] = ()
+    quality: Mapping[str, float | str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check that the model pose is the metric pose seen through the object frame.
@@ -141,6 +146,7 @@ class FrameRecord:
                 angular_speed=sample.angular_speed,
             ),
             warnings=tuple(view.warnings),
+            quality=dict(view.quality),
         )
 
     @property
@@ -186,6 +192,9 @@ def encode_record(index: int, record: FrameRecord) -> dict[str, Any]:
         },
         "published_loss": record.loss.as_dict(),
         "warnings": list(record.warnings),
+        "quality": {
+            name: value if isinstance(value, str) else _number_or_null(value) for name, value in record.quality.items()
+        },
     }
 
 
@@ -209,6 +218,10 @@ def decode_record(entry: Mapping[str, Any]) -> FrameRecord:
             angular_speed=_null_or_number(interpolation["angular_speed"]),
         ),
         warnings=tuple(entry["warnings"]),
+        quality={
+            name: value if isinstance(value, str) else _null_or_number(value)
+            for name, value in entry.get("quality", {}).items()
+        },
     )
 
 

@@ -264,3 +264,26 @@ def test_stamps_are_whole_nanoseconds(stamp: float) -> None:
 def test_a_horizon_must_be_positive() -> None:
     with pytest.raises(EscherNetError, match=r"positive seconds, they are 0.0 and"):
         PoseBuffer(horizon_s=0.0)
+
+
+def test_samples_around_a_time() -> None:
+    """Two on either side, fewer at the ends; a sample on the time counts as before it."""
+    buffer = PoseBuffer()
+    for stamp in range(0, 100, 10):
+        buffer.add(stamp * MS, _at(stamp))
+
+    def stamps(when_ms: float, spacing_s: float = 0.0) -> list[int]:
+        found, poses = buffer.around(round(when_ms * MS), spacing_s)
+        assert [round(pose.translation[0]) for pose in poses] == [int(ns) // MS for ns in found]
+        return [int(ns) // MS for ns in found]
+
+    assert stamps(45) == [30, 40, 50, 60]
+    assert stamps(40) == [30, 40, 50, 60]
+    assert stamps(5) == [0, 10, 20]
+    assert stamps(90) == [80, 90]
+    assert stamps(-1) == [0, 10]
+    assert stamps(45, 0.010) == [30, 40, 50, 60]  # far enough apart as they are
+    assert stamps(45, 0.025) == [0, 30, 60, 90]
+    assert stamps(82, 0.025) == [30, 60, 90]
+    assert stamps(12, 0.025) == [0, 30, 60]
+    assert PoseBuffer().around(5)[1] == ()

@@ -163,8 +163,10 @@ def test_record_of_a_captured_view(record_of, upright):
         camera_gl_from_object=record.camera_gl_from_object,
         pose_sample=SimpleNamespace(gap_ns=5, offset_ns=2, linear_speed=0.25, angular_speed=0.5),
         warnings=["moving"],
+        quality={"exposure_s": 0.008, "exposure_source": "metadata", "blur": math.nan},
     )
     taken = FrameRecord.from_view(view)
+    assert taken.quality == view.quality
     assert taken.interpolation == PoseInterpolation(5, 2, 0.25, 0.5)
     assert taken.warnings == ("moving",)
     assert taken.camera_gl_from_object is record.camera_gl_from_object
@@ -182,6 +184,21 @@ def test_unknown_speed_and_missing_extras_are_kept(record_of, image_of, upright,
     assert first.warnings == ("blurred",)
     assert second.interpolation is None
     assert second.source_camera is None
+
+
+def test_what_the_capture_measured_is_kept(record_of, image_of, upright, tmp_path):
+    """Scores that are not known stay so; a recording from before they were kept has none."""
+    quality = {"exposure_s": 0.008, "exposure_source": "metadata", "error_pixels": 0.3, "blur": math.nan}
+    with Franka16Writer(tmp_path) as writer:
+        writer.add(image_of(0)[0], record_of(upright(0.2, 1.0, 1.6), quality=quality), image_of(0)[1])
+    (record,) = read_frames_file(tmp_path).records
+    assert math.isnan(record.quality["blur"])
+    assert {**record.quality, "blur": None} == {**quality, "blur": None}
+    path = tmp_path / "frames.json"
+    content = json.loads(path.read_text())
+    assert content["frames"][0].pop("quality")["blur"] is None
+    path.write_text(json.dumps(content))
+    assert read_frames_file(tmp_path).records[0].quality == {}
 
 
 def test_record_whose_two_poses_disagree_is_refused(record_of, upright):
