@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_seconds,
         default=3.0,
         metavar="S",
-        help="longest wait for the topics to appear (default: %(default)s)",
+        help="longest wait for the topics to appear, and for the first messages (default: %(default)s)",
     )
     parser.add_argument("--no-graph", action="store_true", help="look at this computer only")
     parser.add_argument(

@@ -168,7 +168,7 @@ def _summary(topic: Watched, record: TopicRecord) -> str:
     if topic.slow_hz > 0.0:
         parts.append(f"{record.rate_hz:.1f} Hz, longest gap {record.longest_gap_s * 1e3:.0f} ms, ")
     else:
-        parts.append(f"{len(record.arrivals_ns)} messages, ")
+        parts.append(f"{len(record.arrivals_ns)} message{'s' if len(record.arrivals_ns) > 1 else ''}, ")
     if record.stamps_ns and topic.slow_hz > 0.0:
         median, youngest = float(np.median(record.ages_s)) * 1e3, float(record.ages_s.min()) * 1e3
         parts.append(f"{youngest:.0f} to {median:.0f} ms old (least, median), ")

@@ -38,7 +38,9 @@ _STAMPED = ("sensor_msgs", "geometry_msgs/msg/PoseStamped", "visualization_msgs"
 
 
 def listen(topics: Sequence[Watched], seconds: float, discovery_s: float) -> Graph:
-    """Return what a graph shows in ``seconds``, after at most ``discovery_s`` of looking for what is needed.
+    """Return what a graph shows in ``seconds``.
+
+    Before, at most ``discovery_s`` pass until all that is needed has a publisher, and again until each has spoken.
 
     Messages are taken as bytes: only the newest of each topic is decoded.
     """
@@ -70,6 +72,11 @@ class _Listening:
         self._discover(discovery_s)
         types = {topic.name: self._subscribe(topic) for topic in self._topics}
         tf_unreadable = self._subscribe_tf()
+        self._spin(discovery_s, self._all_speak)
+        for topic in self._topics:
+            if topic.slow_hz > 0.0:  # a latched message came and will not come again
+                self._records[topic.name].arrivals_ns.clear()
+                self._records[topic.name].stamps_ns.clear()
         self._spin(seconds)
         graph = Graph(seconds, self._records, tf_unreadable=tf_unreadable, parents=self._parents)
         for topic in self._topics:
@@ -90,6 +97,13 @@ class _Listening:
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0.0 and not until():
             self._executor.spin_once(timeout_sec=min(left, 0.2))
+
+    def _all_speak(self) -> bool:
+        """Whether every topic that has a publisher has sent something: rates are counted from then on."""
+        return all(
+            name in self._newest or record.unreadable or not self._node.count_publishers(name)
+            for name, record in self._records.items()
+        )
 
     def _discover(self, discovery_s: float) -> None:
         needed = [topic.name for topic in self._topics if topic.needed]

@@ -64,24 +64,26 @@ def troubles(findings: list[Finding]) -> dict[str, str]:
 
 def test_a_healthy_graph(graph: Graph, publish: Callable[..., None]) -> None:
     """Nothing is wrong; rates, sizes, frames and the best-effort pose are told."""
-    publish(best_effort=["pose"])
-    findings = examine(graph)
+    publish(topics=["colour", "camera_info", "depth", "pose", "object"], best_effort=["pose"])
+    findings = examine(graph, **{"object.topic": "/object_box"})
     assert troubles(findings) == {}
     said = seen(findings)
     assert "64x48, frame 'camera_color_optical_frame', from /driver, reliable" in said["colour"]
     assert "frame 'base', from /driver, best effort (a default, reliable subscription receives nothing" in said["pose"]
     assert said["nodes"] == "1: /driver\n"
+    assert said["object"].startswith("/object_box: 1 message, from /driver, reliable")
     assert "image stamps lie within the poses received" in said["camera and arm"]
 
 
+@pytest.mark.timeout(600)  # five interpreters start; a busy machine took 280 s
 def test_each_fault_is_named(graph: Graph, publish: Callable[..., None]) -> None:
     """By the command itself: a deaf subscriber, stamps 3 s off, a silent topic, and nobody for depth; exit code 2."""
     publish(topics=["colour", "camera_info"], silent=["camera_info"], stamp_offset_s={"colour": -3.0})
     publish(name="arm", topics=["pose"], best_effort=["pose"])
     publish(name="logger", topics=[], listen_reliable=["pose"])
-    command = [sys.executable, "-m", "eschernet_ros", "doctor", "--json", "--seconds", "3", "--discovery", "20"]
+    command = [sys.executable, "-m", "eschernet_ros", "doctor", "--json", "--seconds", "1", "--discovery", "10"]
     process = graph.start("doctor", command)
-    process.process.wait(200.0)
+    process.process.wait(400.0)
     graph.processes.remove(process)
     said = process.log.read_text()
     assert process.process.returncode == 2, said
@@ -89,10 +91,14 @@ def test_each_fault_is_named(graph: Graph, publish: Callable[..., None]) -> None
     assert result["verdict"] == "error"
     errors = [f for f in result["findings"] if f["group"].startswith("Graph") and f["level"] == "error"]
     found = {finding["subject"]: finding["seen"] for finding in errors}
-    assert set(found) == {"colour", "camera_info", "depth", "pose", "camera and arm"}
+    assert (
+        {"colour", "camera_info", "depth", "pose"}
+        <= set(found)
+        <= {"colour", "camera_info", "depth", "pose", "camera and arm"}
+    ), said
     assert found["colour"].startswith(f"stamps of {COLOUR} are 3.0")
     assert "s behind this computer's clock" in found["colour"]
-    assert "is announced by /driver, but no message came in 3 s" in found["camera_info"]
+    assert "is announced by /driver, but no message came in 1 s" in found["camera_info"]
     assert "/camera/camera/aligned_depth_to_color/image_raw has no publisher" in found["depth"]
     assert f"of that type there are {COLOUR}" in found["depth"]
     assert found["pose"] == (
