@@ -188,6 +188,7 @@ class ViewAssembler:
             base_from_camera_optical=base_from_camera,
             object_frame=self.object_frame,
             pose_sample=sample,
+            frame_from_camera_optical=self.ee_from_camera_optical,
             exposure_s=exposure,
             exposure_source="parameter" if exposure_s is None else "metadata",
             pose_error=error,

@@ -15,6 +15,7 @@ from eschernet_ros.geometry import SE3, ObjectFrame, PinholeCamera
 
 _UNKNOWN_ERROR = PoseError()
 _NO_SCORES = ViewScores()
+_IDENTITY = SE3.identity()
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +34,8 @@ class PosedView:
             camera's; its axes are too, unless the view was aimed at the object.
         object_frame: the object's box and scale.
         pose_sample: the arm's interpolated pose (base from end effector or flange) and its quality.
+        frame_from_camera_optical: the real camera's optical frame in the frame of ``pose_sample``; identity when it is
+            not known.
         exposure_s: the exposure time that ``stamp_ns`` was computed with; NaN when it is not known.
         exposure_source: ``metadata`` of the frame, or ``parameter``; empty when it is not known.
         pose_error: bounds on what the pose may be off by.
@@ -50,6 +53,7 @@ class PosedView:
     base_from_camera_optical: SE3
     object_frame: ObjectFrame
     pose_sample: PoseSample
+    frame_from_camera_optical: SE3 = _IDENTITY
     exposure_s: float = math.nan
     exposure_source: str = ""
     pose_error: PoseError = _UNKNOWN_ERROR

@@ -7,7 +7,7 @@ import math
 from functools import partial
 from typing import Any
 
-from geometry_msgs.msg import PoseArray
+from geometry_msgs.msg import PoseArray, PoseStamped
 from rclpy.callback_groups import ReentrantCallbackGroup
 from sensor_msgs.msg import CameraInfo, Image
 from std_srvs.srv import Trigger
@@ -35,7 +35,7 @@ from eschernet_ros.nodes.capture_parameters import PARAMETERS
 from eschernet_ros.nodes.diagnostics import ERROR, OK, WARN, Diagnostics, Report
 from eschernet_ros.nodes.frame_metadata import FrameMetadataListener
 from eschernet_ros.nodes.futures import wait_for
-from eschernet_ros.nodes.hand_eye import frame_from_camera
+from eschernet_ros.nodes.hand_eye import frame_from_camera, needs_flange_from_ee
 from eschernet_ros.nodes.parameters import declare
 from eschernet_ros.nodes.pose_sources import make_pose_source
 from eschernet_ros.nodes.run import ClosableNode, run
@@ -54,8 +54,8 @@ class CaptureNode(ClosableNode):
         self._object_frame = str(p["object.frame"])
         self._poses = PoseBuffer(p["pose_horizon_s"])
         self._source = make_pose_source(self, p, self._poses)
-        self._hand_eye, origin = frame_from_camera(p, self._source.pose_of)
-        self.get_logger().info(f"poses from {p['pose_source']}; {origin}")
+        self._object: ObjectFrame | None = None
+        self._hand_eye: SE3 | None = None
         self._image_clock = StampClock("image")
         self._clock_warned = ""
         self._frame_ages_ms = RecentValues()
@@ -63,7 +63,6 @@ class CaptureNode(ClosableNode):
         self._taken = PoseArray()
         self._publisher = self.create_publisher(PosedViewMessage, "~/posed_view", qos.VIEWS)
         self._pose_array = self.create_publisher(PoseArray, "~/poses", qos.LATCHED)
-        self._object_known = False
         self._masker = ObjectMasker.from_names(p["mask.method"], p["mask.model"])
         self._taker = self._make_taker()
         self._metadata = FrameMetadataListener(
@@ -75,6 +74,12 @@ class CaptureNode(ClosableNode):
             p["metadata.required"],
         )
         self._join = self._subscribe_camera()
+        self._ee_monitor: MonitoredSubscription | None = None
+        if p["flange_from_ee.topic"] and needs_flange_from_ee(p, self._source.pose_of):
+            topic = p["flange_from_ee.topic"]
+            self._ee_monitor = MonitoredSubscription(self, PoseStamped, topic, self._on_flange_from_ee, qos.LATCHED)
+        else:
+            self._use_hand_eye(None)
         self._object_monitor: MonitoredSubscription | None = None
         if p["object.topic"]:
             self._object_monitor = MonitoredSubscription(self, Marker, p["object.topic"], self._on_object, qos.LATCHED)
@@ -134,12 +139,25 @@ class CaptureNode(ClosableNode):
         )
 
     def _use_object(self, object_frame: ObjectFrame) -> None:
+        self._object = object_frame
+        self._update_taker()
+        size = ", ".join(f"{side:.3f}" for side in object_frame.size)
+        self.get_logger().info(f"object box {size} m, scale {object_frame.scale:.3f} model units per metre")
+
+    def _use_hand_eye(self, flange_from_ee: SE3 | None) -> None:
+        self._hand_eye, origin = frame_from_camera(self._parameters_read, self._source.pose_of, flange_from_ee)
+        self._update_taker()
+        self.get_logger().info(f"poses from {self._parameters_read['pose_source']}; {origin}")
+
+    def _update_taker(self) -> None:
+        """Make views from now on, once the object and the camera's place on the arm are known."""
         p = self._parameters_read
-        self._object_known = True
+        if self._object is None or self._hand_eye is None:
+            return
         self._taker.use(
             ViewAssembler(
                 ee_from_camera_optical=self._hand_eye,
-                object_frame=object_frame,
+                object_frame=self._object,
                 image_size=p["image_size"],
                 aim_at_object=p["aim_at_object"],
                 exposure_s=p["exposure_s"],
@@ -150,8 +168,17 @@ class CaptureNode(ClosableNode):
                 masker=self._masker,
             )
         )
-        size = ", ".join(f"{side:.3f}" for side in object_frame.size)
-        self.get_logger().info(f"object box {size} m, scale {object_frame.scale:.3f} model units per metre")
+
+    def _on_flange_from_ee(self, message: PoseStamped) -> None:
+        try:
+            known = self._hand_eye
+            self._use_hand_eye(messages.from_pose(message.pose))
+        except EscherNetError as error:
+            self.get_logger().error(f"F_T_EE on {self._parameters_read['flange_from_ee.topic']} not used: {error}")
+            return
+        if known is not None and self._source.pose_of == "ee":
+            self.get_logger().warning("F_T_EE changed: the end effector is another point; the poses kept are dropped")
+            self._poses.clear()
 
     def _on_object(self, marker: Marker) -> None:
         try:
@@ -178,7 +205,6 @@ class CaptureNode(ClosableNode):
             view,
             object_frame=self._object_frame,
             base_frame=self._source.base_frame,
-            hand_eye=self._hand_eye,
             pose_of=self._source.pose_of,
             source_info=frame.source["camera_info"],
         )
@@ -211,8 +237,10 @@ class CaptureNode(ClosableNode):
 
     def _explain(self) -> str:
         """Say why there is no frame: every topic that is silent, or the stamps that never meet."""
-        if self._object_monitor is not None and not self._object_known:
+        if self._object_monitor is not None and self._object is None:
             return f"the object is not known yet: {self._object_monitor.explain()}"
+        if self._ee_monitor is not None and self._hand_eye is None:
+            return f"F_T_EE, which the calibration is converted with, is not known yet: {self._ee_monitor.explain()}"
         silent = self._silent()
         if silent:
             return "no frame within the time allowed: " + "; ".join(silent)
@@ -254,8 +282,10 @@ class CaptureNode(ClosableNode):
             return ERROR, "; ".join(silent), counts
         if problems:
             return WARN, problems, counts
-        if not self._object_known:
+        if self._object is None:
             return WARN, "the object is not known yet", counts
+        if self._hand_eye is None:
+            return WARN, "F_T_EE is not known yet", counts
         return OK, f"{self._taker.counts['views']} views taken", counts
 
 

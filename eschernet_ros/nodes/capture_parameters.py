@@ -78,6 +78,12 @@ PARAMETERS = (
         length=4,
     ),
     Parameter(
+        "flange_from_ee.topic",
+        "",
+        "F_T_EE as the robot tells it (PoseStamped, latched: /franka_state/flange_from_ee), instead of the two below; "
+        "until it comes no view is taken where it is needed; empty: parameters",
+    ),
+    Parameter(
         "flange_from_ee.translation",
         [0.0, 0.0, 0.1034],
         "F_T_EE as set on the controller: end effector on the flange, m (default: the Franka hand); used where "

@@ -14,19 +14,27 @@ from eschernet_ros.geometry import SE3
 PARENTS = ("ee", "flange")
 
 
-def frame_from_camera(p: Mapping[str, Any], pose_of: str) -> tuple[SE3, str]:
+def needs_flange_from_ee(p: Mapping[str, Any], pose_of: str) -> bool:
+    """Whether calibration and poses are anchored to different frames, so that F_T_EE converts between them."""
+    return ("flange" if p["hand_eye.file"] else p["hand_eye.parent"]) != pose_of
+
+
+def frame_from_camera(p: Mapping[str, Any], pose_of: str, flange_from_ee: SE3 | None = None) -> tuple[SE3, str]:
     """Return the hand-eye transform for poses of ``pose_of`` (``ee`` or ``flange``), and a sentence on its origin.
 
-    F_T_EE (``flange_from_ee``) enters only where the calibration and the poses are anchored to different frames.
+    F_T_EE enters only where the calibration and the poses are anchored to different frames.
 
     Args:
         p: parameters of the capture node.
         pose_of: what the pose source gives poses of.
+        flange_from_ee: F_T_EE as the robot tells it; None: that of the parameters.
 
     Raises:
         EscherNetError: a transform that is none, or a file that cannot be used.
     """
-    flange_from_ee = SE3.from_quaternion_xyzw(p["flange_from_ee.rotation_xyzw"], p["flange_from_ee.translation"])
+    told = "the robot's" if flange_from_ee is not None else "the parameters'; it must be the controller's"
+    if flange_from_ee is None:
+        flange_from_ee = SE3.from_quaternion_xyzw(p["flange_from_ee.rotation_xyzw"], p["flange_from_ee.translation"])
     if p["hand_eye.file"]:
         calibration = read_hand_eye(p["hand_eye.file"], flange_from_ee if pose_of == "ee" else None)
         parent, given = "flange", calibration.flange_from_camera_optical
@@ -35,13 +43,12 @@ def frame_from_camera(p: Mapping[str, Any], pose_of: str) -> tuple[SE3, str]:
         parent = p["hand_eye.parent"]
         given = SE3.from_quaternion_xyzw(p["hand_eye.rotation_xyzw"], p["hand_eye.translation"])
         origin = f"hand-eye transform in the {parent} frame from parameters"
-    if parent == pose_of:
+    if not needs_flange_from_ee(p, pose_of):
         return given, f"{origin}, for poses of the {pose_of}"
     x, y, z = flange_from_ee.translation * 1e3
     turn = ", ".join(f"{angle:.1f}" for angle in np.degrees(flange_from_ee.rotvec))
-    how = (
-        f"flange_from_ee ({x:.1f}, {y:.1f}, {z:.1f}) mm, rotation vector ({turn}) deg: "
-        "it must be the F_T_EE of the controller"
-    )
     converted = flange_from_ee.inverse() @ given if parent == "flange" else flange_from_ee @ given
-    return converted, f"{origin}, for poses of the {pose_of}, converted with {how}"
+    return converted, (
+        f"{origin}, for poses of the {pose_of}, converted with F_T_EE ({x:.1f}, {y:.1f}, {z:.1f}) mm, rotation vector "
+        f"({turn}) deg ({told})"
+    )

@@ -206,8 +206,8 @@ def to_posed_view(
     *,
     object_frame: str,
     base_frame: str,
-    hand_eye: SE3,
     source_info: CameraInfo,
+    hand_eye: SE3 | None = None,
     pose_of: str = "ee",
 ) -> PosedViewMessage:
     """Return the library's view as the message ``eschernet_ros/PosedView``.
@@ -215,8 +215,8 @@ def to_posed_view(
     Args:
         view: the view.
         object_frame, base_frame: frame ids.
-        hand_eye: real camera's optical frame in the frame of the view's pose sample.
         source_info: of the frame it was made from.
+        hand_eye: real camera's optical frame in the frame of the view's pose sample; None: the view's own.
         pose_of: what the pose sample is the pose of: ``ee`` or ``flange``.
     """
     stamp = to_time(view.stamp_ns)
@@ -233,7 +233,7 @@ def to_posed_view(
     message.camera_pose = to_pose(frame.base_from_object.inverse() @ view.base_from_camera_optical)
     message.pose_of = pose_of
     message.ee_pose = to_pose(view.pose_sample.pose)
-    message.hand_eye = to_pose(hand_eye)
+    message.hand_eye = to_pose(view.frame_from_camera_optical if hand_eye is None else hand_eye)
     message.object_pose = to_pose(frame.base_from_object)
     message.object_size = Vector3(x=frame.size[0], y=frame.size[1], z=frame.size[2])
     message.scale = frame.scale
@@ -282,6 +282,7 @@ def from_posed_view(message: PosedViewMessage) -> PosedView:
             linear_speed=message.linear_speed,
             angular_speed=message.angular_speed,
         ),
+        frame_from_camera_optical=from_pose(message.hand_eye),
         exposure_s=message.exposure,
         exposure_source=message.exposure_source,
         pose_error=PoseError(

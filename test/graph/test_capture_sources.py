@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Iterator
@@ -10,15 +11,18 @@ from typing import Any
 
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import PoseStamped
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import String
 
 from eschernet_ros.demo.client import GraphClient
 from eschernet_ros.demo.run import capture_parameters
 from eschernet_ros.errors import EscherNetError
+from eschernet_ros.geometry import SE3
 from eschernet_ros.kinematics import FLANGE_FROM_HAND_EE
 from eschernet_ros.nodes import messages, qos
 from eschernet_ros.processes import Graph
+from eschernet_ros.simulation import BenchConfig
 
 EXPOSURE_S = 0.020
 COLOUR = "/camera/camera/color"
@@ -105,6 +109,37 @@ def test_joint_states_give_the_flange_and_metadata_the_exposure(rig: GraphClient
     rig.wait(
         lambda: int(reports.values.get("rejected: too close to a view taken", 0)) == 1, 20.0, "the rejection's count"
     )
+
+
+def test_the_robot_tells_where_its_end_effector_is(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A calibration in the flange's frame waits for F_T_EE, and follows it when it changes."""
+    flange_from_camera = FLANGE_FROM_HAND_EE @ BenchConfig().ee_from_camera_optical
+    with Graph(tmp_path_factory.mktemp("ee")) as graph:
+        graph.start_node("eschernet_ros.nodes.bench", {"object": "duck", "viewpoints": 1, "fps": 6})
+        options = {
+            "hand_eye.parent": "flange",
+            "hand_eye.translation": flange_from_camera.translation.tolist(),
+            "hand_eye.rotation_xyzw": flange_from_camera.quaternion_xyzw.tolist(),
+            "flange_from_ee.topic": "/flange_from_ee",
+            "view_timeout_s": 4.0,
+        }
+        graph.start_node("eschernet_ros.nodes.capture", {**capture_parameters(), **options})
+        with GraphClient(graph) as client:
+            client.wait(lambda: client.viewpoints is not None, 90.0, "the bench's start")
+            client.wait(client._take_view.service_is_ready, 90.0, "the capture's start")
+            with pytest.raises(EscherNetError, match=r"F_T_EE, .* is not known yet: /flange_from_ee has no publisher"):
+                client.take_view()
+            publisher = client.node.create_publisher(PoseStamped, "/flange_from_ee", qos.LATCHED)
+            elsewhere = SE3.from_rotvec([0.0, 0.0, 0.5], [0.0, 0.0, 0.2])
+            for told in (FLANGE_FROM_HAND_EE, elsewhere):
+                publisher.publish(messages.to_pose_stamped(told, "fr3_link8", client.node.get_clock().now().to_msg()))
+                wanted = told.inverse() @ flange_from_camera
+                for _ in range(20):
+                    with contextlib.suppress(EscherNetError):  # poses are gathered anew after a change
+                        found = messages.from_pose(client.take_view().hand_eye)
+                        if found.is_close(wanted, 1e-9):
+                            break
+                assert found.is_close(wanted, 1e-9)
 
 
 def test_missing_joints_and_a_wrong_clock_are_named(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -12,7 +12,7 @@ from eschernet_ros.errors import EscherNetError
 from eschernet_ros.geometry import SE3
 from eschernet_ros.kinematics import FLANGE_FROM_HAND_EE, forward_kinematics
 from eschernet_ros.nodes.capture_parameters import PARAMETERS
-from eschernet_ros.nodes.hand_eye import frame_from_camera
+from eschernet_ros.nodes.hand_eye import frame_from_camera, needs_flange_from_ee
 
 GIVEN = SE3.from_rotvec([0.1, -0.2, 1.4], [0.06, -0.03, 0.05])
 FLANGE_FROM_EE = SE3.from_rotvec([0.0, 0.1, -0.5], [0.01, 0.0, 0.15])
@@ -38,7 +38,15 @@ def test_the_camera_is_in_the_same_place_by_every_way(parent: str, pose_of: str)
     base_from_frame = base_from_flange if pose_of == "flange" else base_from_flange @ FLANGE_FROM_EE
     assert (base_from_frame @ found).is_close(base_from_flange @ flange_from_camera, 1e-12)
     assert f"in the {parent} frame from parameters, for poses of the {pose_of}" in origin
-    assert ("flange_from_ee (10.0, 0.0, 150.0) mm" in origin) == (parent != pose_of)
+    assert ("converted with F_T_EE (10.0, 0.0, 150.0) mm" in origin) == (parent != pose_of)
+    assert needs_flange_from_ee(parameters(hand_eye__parent=parent), pose_of) == (parent != pose_of)
+
+
+def test_what_the_robot_tells_goes_before_the_parameters() -> None:
+    told = SE3.from_rotvec([0.0, 0.0, 0.3], [0.0, 0.02, 0.2])
+    found, origin = frame_from_camera(parameters(GIVEN, hand_eye__parent="flange"), "ee", told)
+    assert (told @ found).is_close(GIVEN, 1e-12)
+    assert "F_T_EE (0.0, 20.0, 200.0) mm" in origin and "(the robot's)" in origin
 
 
 def test_the_default_is_the_franka_hand() -> None:
