@@ -16,12 +16,15 @@ _GAP_M = 0.012
 """Things nearer to each other than this, seen from above, are one."""
 _LEAST_MARGIN_M = 0.003
 _NOISE_SIGMAS = 4.0
+_PLANE_SIGMAS = 3.0
 _LEAST_POINTS = 80
 _LEAST_HEIGHT_M = 0.01
 _LARGEST_SIDE_M = 0.6
 _FOOT_HEIGHT_M = 0.03
 _FOOT_REACH_M = 0.02
-"""A thing stands on the plane when its lowest points are at most this far above it."""
+_MOST_SEEN_UNDER = 0.3
+"""A thing whose lowest points are farther above the plane than this, and under which more than this share of the plane
+is seen, does not stand on it. From straight above only the top of a thing is seen, and nothing under it."""
 _RING_M = (0.008, 0.036)
 _SECTORS = 16
 _LEAST_SUPPORT = 0.4
@@ -51,16 +54,17 @@ def plane_axes(plane: Plane) -> NDArray[np.float64]:
 def clusters_on(plane: Plane, points: NDArray[np.float64], noise: NDArray[np.float64]) -> list[Cluster]:
     """Things on a plane, the one with the most points first.
 
-    A thing begins near the plane, and the plane goes on around its foot: what is above the bonnet of a car, or the rim
-    around the bottom of a bowl, is part of a larger thing.
+    A thing does not float above the plane, and the plane goes on around its foot: what is above the bonnet of a car,
+    or the rim around the bottom of a bowl, is part of a larger thing.
 
     Args:
         plane: what they may stand on.
         points: [N, 3] base frame, metres.
-        noise: [N] their depth noise, metres: lower than four times this is the plane.
+        noise: [N] their depth noise, metres: lower than four times this, or three times the plane's own noise, is the
+            plane.
     """
     height = plane.height(points)
-    limit = np.maximum(_LEAST_MARGIN_M, _NOISE_SIGMAS * noise)
+    limit = np.maximum(max(_LEAST_MARGIN_M, _PLANE_SIGMAS * plane.noise), _NOISE_SIGMAS * noise)
     above = np.flatnonzero((height > limit) & (height < _LARGEST_SIDE_M))
     if len(above) < _LEAST_POINTS:
         return []
@@ -84,18 +88,20 @@ def clusters_on(plane: Plane, points: NDArray[np.float64], noise: NDArray[np.flo
         if len(members) < _LEAST_POINTS:
             continue
         tall = height[members]
-        if np.percentile(tall, 98.0) < _LEAST_HEIGHT_M or np.percentile(tall, 1.0) > _FOOT_REACH_M:
+        if np.percentile(tall, 98.0) < _LEAST_HEIGHT_M:
             continue
         if np.ptp(flat[members], axis=0).max() > _LARGEST_SIDE_M:
             continue
         foot = members[tall < _FOOT_HEIGHT_M]
-        if _support(cells[foot if len(foot) >= 10 else members], table) >= _LEAST_SUPPORT:
+        ring, under = _support(cells[foot if len(foot) >= 10 else members], table)
+        floats = np.percentile(tall, 1.0) > _FOOT_REACH_M and under > _MOST_SEEN_UNDER
+        if ring >= _LEAST_SUPPORT and not floats:
             found.append(Cluster(members, plane))
     return sorted(found, key=lambda cluster: -len(cluster.members))
 
 
-def _support(foot: NDArray[np.int64], table: NDArray[np.uint8]) -> float:
-    """Share of the directions around the foot's outline in which the plane goes on."""
+def _support(foot: NDArray[np.int64], table: NDArray[np.uint8]) -> tuple[float, float]:
+    """Share of the directions around the foot's outline in which the plane goes on; share of the outline with it."""
     hull = cv2.convexHull(foot[:, ::-1].astype(np.int32))  # OpenCV's x is the column
     outline = np.zeros(table.shape, np.uint8)
     cv2.fillConvexPoly(outline, hull, 1)
@@ -106,7 +112,8 @@ def _support(foot: NDArray[np.int64], table: NDArray[np.uint8]) -> float:
     sector = np.minimum(((angle + np.pi) / (2.0 * np.pi) * _SECTORS).astype(int), _SECTORS - 1)
     cells = np.bincount(sector, minlength=_SECTORS)
     on_table = np.bincount(sector, weights=table[rows, columns], minlength=_SECTORS)
-    return float((on_table >= 0.2 * np.maximum(cells, 1)).mean())
+    around = float((on_table >= 0.2 * np.maximum(cells, 1)).mean())
+    return around, float(table[outline > 0].mean())
 
 
 def _disc(radius_m: float) -> NDArray[np.uint8]:

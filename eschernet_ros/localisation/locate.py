@@ -21,14 +21,17 @@ from eschernet_ros.localisation.plane import MAX_TILT_RAD, Plane, find_planes, f
 
 TILT_WARNING_RAD = math.radians(2.0)
 SHIFT_WARNING_M = 0.004
+TILT_SPREAD_WARNING_RAD = math.radians(0.8)
 CLICK_REACH_M = 0.10
 _AROUND_M = 0.10
+_LEAST_TABLE_M = 0.03
+"""Standard deviation of the table's points along their shorter axis, from which its tilt can be told."""
 _SAME_THING_M = 0.01
 _LEAST_SHARE_OF_HEIGHT = 0.4
 """A thing on top of another that is less tall than this share of it is a part of it."""
 _FEWEST_POINTS = 500
-_AGREEMENT_VOXEL_M = 0.003
 _FOOT_SIGMAS = 4.0
+_TABLE_SIGMAS = 3.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,8 +45,10 @@ class Localisation:
         clusters: things found on that plane.
         points: points of the object that were fused.
         views: views it was seen in.
-        shifts: for each of the views given, how far its points lie off those of the others, metres; NaN: not known.
+        shifts: for each of the views given, how far to the side of where the others do it sees the object, metres; NaN:
+            not known.
         table_heights: for each of the views given, the height of the table under the object, metres; NaN: not seen.
+        table_tilts: for each of the views given, the angle between the table that it sees alone and ``plane``, radians.
         warnings: sentences.
     """
 
@@ -55,16 +60,23 @@ class Localisation:
     views: int
     shifts: tuple[float, ...]
     table_heights: tuple[float, ...]
+    table_tilts: tuple[float, ...]
     warnings: tuple[str, ...]
 
     @property
     def spread(self) -> float:
-        """The largest disagreement of a view with the others, metres: of the surface or of the table; NaN: one view."""
+        """The largest disagreement of a view with the others about object or table, metres; NaN: one view."""
         heights = np.array(self.table_heights)[np.isfinite(self.table_heights)]
         off = [*np.array(self.shifts)[np.isfinite(self.shifts)]]
         if len(heights) > 1:
             off.append(np.abs(heights - np.median(heights)).max())
         return float(max(off)) if off else float("nan")
+
+    @property
+    def tilt_spread(self) -> float:
+        """The largest angle between the table of one view and that of all, radians; NaN: one view."""
+        tilts = np.array(self.table_tilts)[np.isfinite(self.table_tilts)]
+        return float(tilts.max()) if len(tilts) > 1 else float("nan")
 
 
 def locate_object(
@@ -105,8 +117,10 @@ def locate_object(
     table = _table_around(cluster, points, noise)
     members = _members(cluster, table, points, noise)
     frame = upright_box(points[members], table, up)
-    clouds = [_surroundings(view.points, frame) for view in views]
+    clouds = [points[members[owner[members] == index]] for index in range(len(views))]
+    cameras = [view.base_from_camera_optical for view in views]
     seen_in = np.bincount(owner[members], minlength=len(views)) > 0
+    heights, tilts = zip(*(_table_alone(view, table, frame) for view in views), strict=True)
     found = Localisation(
         object_frame=frame,
         plane=table,
@@ -114,11 +128,12 @@ def locate_object(
         clusters=count,
         points=len(members),
         views=int(seen_in.sum()),
-        shifts=tuple(view_shifts(clouds)),
-        table_heights=tuple(_table_height(view, table, frame) for view in views),
+        shifts=view_shifts(clouds, cameras, frame.base_from_object.matrix[:3, 2]),
+        table_heights=heights,
+        table_tilts=tilts,
         warnings=(),
     )
-    seen_from = [view.base_from_camera_optical for view, seen in zip(views, seen_in, strict=True) if seen]
+    seen_from = [camera for camera, seen in zip(cameras, seen_in, strict=True) if seen]
     return Localisation(**{**vars(found), "warnings": tuple(_warnings(found, seen_from, click is not None))})
 
 
@@ -206,7 +221,7 @@ def _table_around(cluster: Cluster, points: NDArray[np.float64], noise: NDArray[
     reach = np.linalg.norm(points[cluster.members] - centre, axis=1).max() + _AROUND_M
     flat = plane_axes(plane)[:2]
     near = (np.linalg.norm((points - centre) @ flat.T, axis=1) <= reach) & (
-        np.abs(plane.height(points)) <= np.maximum(0.003, 3.0 * noise)
+        np.abs(plane.height(points)) <= np.maximum(max(0.003, 3.0 * plane.noise), 3.0 * noise)
     )
     return fit_plane(points[near]) if int(near.sum()) >= 100 else plane
 
@@ -221,30 +236,24 @@ def _members(
     near = np.flatnonzero(
         (points[:, :2] >= low[:2]).all(axis=1)
         & (points[:, :2] <= high[:2]).all(axis=1)
-        & (height > np.maximum(0.0015, _FOOT_SIGMAS * noise))
+        & (height > np.maximum(max(0.0015, _TABLE_SIGMAS * table.noise), _FOOT_SIGMAS * noise))
         & (height <= table.height(inside).max())
     )
     distance, _ = cKDTree(merged(inside)).query(points[near], distance_upper_bound=0.008)
     return near[np.isfinite(distance)]
 
 
-def _surroundings(points: NDArray[np.float64], frame: ObjectFrame) -> NDArray[np.float64]:
-    local = frame.base_from_object.inverse() @ points
-    half = np.array(frame.size) / 2.0
-    near = (np.abs(local[:, :2]) <= half[:2] + 0.03).all(axis=1) & (np.abs(local[:, 2]) <= half[2] + 0.015)
-    return merged(points[near], _AGREEMENT_VOXEL_M) if near.any() else points[:0]
-
-
-def _table_height(view: DepthView, table: Plane, frame: ObjectFrame) -> float:
-    """The table's height under the object as this view alone sees it, along the base frame's z; NaN: not seen."""
+def _table_alone(view: DepthView, table: Plane, frame: ObjectFrame) -> tuple[float, float]:
+    """The table as one view sees it: its z under the object and its angle to the table of all views; NaN: not seen."""
     local = frame.base_from_object.inverse() @ view.points
     half = np.array(frame.size) / 2.0
-    around = (np.abs(local[:, :2]) <= half[:2] + 0.05).all(axis=1) & (np.abs(table.height(view.points)) <= 0.02)
+    around = (np.abs(local[:, :2]) <= half[:2] + _AROUND_M).all(axis=1) & (np.abs(table.height(view.points)) <= 0.01)
     around &= ~(np.abs(local[:, :2]) <= half[:2] + 0.004).all(axis=1)
-    if int(around.sum()) < 100:
-        return float("nan")
+    if int(around.sum()) < 300 or np.linalg.eigvalsh(np.cov(local[around, :2].T))[0] < _LEAST_TABLE_M**2:
+        return float("nan"), float("nan")
     x, y, _ = frame.base_from_object.translation
-    return table.at(x, y) + float(np.median(table.height(view.points[around])))
+    alone = fit_plane(view.points[around])
+    return alone.at(x, y), float(np.arccos(np.clip(alone.normal @ table.normal, -1.0, 1.0)))
 
 
 def _warnings(found: Localisation, seen_from: Sequence[SE3], clicked: bool) -> list[str]:
@@ -270,6 +279,11 @@ def _warnings(found: Localisation, seen_from: Sequence[SE3], clicked: bool) -> l
         warnings.append(
             f"the views disagree by up to {spread * 1e3:.1f} mm about where object and table are: the hand-eye "
             "calibration, the arm's poses or the time offset are suspect"
+        )
+    if found.tilt_spread > TILT_SPREAD_WARNING_RAD:
+        warnings.append(
+            f"single views see the table tilted by up to {math.degrees(found.tilt_spread):.1f} deg against all of them "
+            "together: the rotation of the hand-eye calibration is suspect"
         )
     return warnings
 

@@ -13,7 +13,7 @@ MAX_TILT_RAD = np.radians(20.0)
 _SAMPLE = 12_000
 _ROUNDS = 240
 _NEIGHBOURHOOD_M = 0.06
-_TOLERANCE_M = 0.005
+_TOLERANCE_M = 0.007
 _MOST_PLANES = 6
 _LEAST_SHARE = 0.01
 _LEAST_POINTS = 60
@@ -27,11 +27,13 @@ class Plane:
         normal: base frame.
         offset: metres.
         inliers: points that lie on it, of all that were given.
+        noise: robust standard deviation of their heights, metres: of the depth, and of views that disagree.
     """
 
     normal: NDArray[np.float64]
     offset: float
     inliers: int
+    noise: float = 0.0
 
     def height(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Signed distance [N] of points [N, 3] above the plane, metres."""
@@ -86,7 +88,7 @@ def fit_plane(points: NDArray[np.float64]) -> Plane:
         residual = np.abs((points - centre) @ normal)
         limit = max(2.5 * 1.4826 * float(np.median(residual)), 1e-6)
         kept = points[residual <= limit] if int((residual <= limit).sum()) >= 3 else points
-    return Plane(normal, float(centre @ normal), len(points))
+    return Plane(normal, float(centre @ normal), len(points), 1.4826 * float(np.median(residual)))
 
 
 def _best_hypothesis(points: NDArray[np.float64], rng: np.random.Generator) -> tuple[NDArray[np.float64], float] | None:

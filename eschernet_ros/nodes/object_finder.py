@@ -215,6 +215,7 @@ class ObjectFinderNode(ClosableNode):
                 "last box: plane inliers": self._found.plane.inliers,
                 "last box: clusters": self._found.clusters,
                 "last box: spread mm": self._found.spread * 1e3,
+                "last box: tilt spread deg": math.degrees(self._found.tilt_spread),
             }
         if silent := self._silent():
             return ERROR, "; ".join(silent), counts
@@ -240,7 +241,10 @@ def _describe(found: Localisation, base_frame: str) -> str:
     frame = found.object_frame
     size = " x ".join(f"{side:.3f}" for side in frame.size)
     centre = ", ".join(f"{value:.3f}" for value in frame.base_from_object.translation)
-    spread = f"views disagree by {found.spread * 1e3:.1f} mm" if math.isfinite(found.spread) else "one view"
+    spread = "one view"
+    if math.isfinite(found.spread):
+        tilt = math.degrees(found.tilt_spread)
+        spread = f"views disagree by {found.spread * 1e3:.1f} mm, and by {tilt:.2f} deg about the table"
     return (
         f"box {size} m, centre ({centre}) m in '{base_frame}', scale {frame.scale:.3f} model units per metre; from "
         f"{found.views} views, {found.points} points, {found.plane.inliers} points of the table, {found.clusters} "

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The object finder on the bench: the box it finds is the bench's, and it says why when it finds none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import PointStamped
+from std_srvs.srv import Trigger
+from visualization_msgs.msg import Marker
+
+from eschernet_ros.demo.client import GraphClient
+from eschernet_ros.demo.run import capture_parameters
+from eschernet_ros.errors import EscherNetError
+from eschernet_ros.nodes import messages, qos
+from eschernet_ros.processes import Graph
+from eschernet_ros.simulation import SimulatedBench
+
+BENCH = {"object": "toy_truck", "viewpoints": 5, "fps": 6}
+
+
+class Finder:
+    """A client of the finder's services and topics."""
+
+    def __init__(self, client: GraphClient) -> None:
+        self.client = client
+        self.boxes: list[Marker] = []
+        node = client.node
+        node.create_subscription(Marker, "object_finder/object_box", self.boxes.append, qos.LATCHED)
+        self.figures: dict[str, str] = {}
+        node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, qos.RESULTS)
+        self.clicks = node.create_publisher(PointStamped, "/clicked_point", qos.RESULTS)
+        self._services = {name: node.create_client(Trigger, f"object_finder/{name}") for name in ("find", "clear")}
+        client.wait(self._services["find"].service_is_ready, 60.0, "the finder's start")
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            if status.name == "/object_finder":
+                self.figures = {item.key: item.value for item in status.values}
+
+    def views_kept(self) -> int:
+        """Return how many views the finder says it has."""
+        return int(self.figures.get("views kept", "0"))
+
+    def call(self, name: str) -> str:
+        """Call a service and return its message; a refusal is an error."""
+        return self.client._call(self._services[name], 120.0, name)
+
+    def click(self, x: float, y: float, z: float, frame_id: str = "base") -> None:
+        """Publish a click."""
+        message = PointStamped()
+        message.header.frame_id = frame_id
+        message.point.x, message.point.y, message.point.z = x, y, z
+        self.client.wait(lambda: self.clicks.get_subscription_count() > 0, 20.0, "the finder's subscription")
+        self.clicks.publish(message)
+
+
+def finder_parameters() -> dict[str, object]:
+    """Return the bench's hand-eye transform."""
+    return {name: value for name, value in capture_parameters().items() if name.startswith("hand_eye.")}
+
+
+@pytest.fixture
+def finder(graph: Graph, connect: Callable[[], GraphClient]) -> Iterator[Finder]:
+    """Return a client of a graph of bench and finder."""
+    graph.start_node("eschernet_ros.nodes.bench", BENCH)
+    graph.start_node("eschernet_ros.nodes.object_finder", finder_parameters())
+    client = connect()
+    client.wait(lambda: client.viewpoints is not None, 60.0, "the bench's start")
+    yield Finder(client)
+
+
+def test_the_box_of_the_bench_is_found(graph: Graph, finder: Finder) -> None:
+    """From five places: size, centre, scale and stand-off; a click near it finds it, too, one far away says why not."""
+    client, truth = finder.client, SimulatedBench(BENCH["object"])
+    assert client.viewpoints is not None
+    for number, pose in enumerate(client.viewpoints.poses, 1):
+        client.move_camera(pose, client.viewpoints.header.frame_id)
+        client.wait(lambda number=number: finder.views_kept() >= number, 60.0, f"view {number}")
+    report = finder.call("find")
+    client.wait(lambda: len(finder.boxes) == 1, 20.0, "the box")
+    box = finder.boxes[0]
+    assert (box.header.frame_id, box.type) == ("base", Marker.CUBE)
+    centre = messages.from_pose(box.pose).translation
+    np.testing.assert_allclose(centre, truth.base_from_object.translation, atol=0.003)
+    sides = [box.scale.x, box.scale.y, box.scale.z]
+    np.testing.assert_allclose(sorted(sides), sorted(truth.object_size), atol=0.005)
+    for part in (f"scale {1.0 / max(sides):.3f} model units", "stand-off now 1.", "from 5 views", "1 thing(s) on it"):
+        assert part in report
+
+    finder.click(*truth.base_from_object.translation)
+    client.wait(lambda: len(finder.boxes) == 2, 60.0, "the box of the click")
+    np.testing.assert_allclose(messages.from_pose(finder.boxes[1].pose).translation, centre, atol=1e-6)
+    log = next(p for p in graph.processes if p.name == "object_finder").log
+    finder.click(0.4, 0.9, 0.1)
+    client.wait(lambda: "click not used: the click at (0.400, 0.900, 0.100) m" in log.read_text(), 60.0, "a refusal")
+    finder.click(0.0, 0.0, 0.0, "nowhere")
+    client.wait(lambda: "frame 'nowhere'" in log.read_text(), 60.0, "an unknown frame")
+    assert len(finder.boxes) == 2
+
+    assert finder.call("clear") == "5 views forgotten; the last box stays until another is found"
+
+
+def test_missing_topics_are_named(graph: Graph, connect: Callable[[], GraphClient]) -> None:
+    """Without camera and arm the answer is what is missing."""
+    graph.start_node("eschernet_ros.nodes.object_finder", finder_parameters())
+    finder = Finder(connect())
+    with pytest.raises(EscherNetError) as error:
+        finder.call("find")
+    for part in ("there is no view yet", "aligned_depth_to_color/image_raw has no publisher (start realsense-ros"):
+        assert part in str(error.value)
