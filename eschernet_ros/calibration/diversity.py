@@ -45,7 +45,8 @@ class Diversity:
 
     Attributes:
         samples: their number.
-        spans_deg: largest turn between two samples about the camera's x, y, z axis.
+        spans_deg: largest turn between two samples about the camera's x, y, z axis. Every pair counts: between a view
+            from the side and a rolled one there is a turn about the third axis, which the calibration lives on as well.
         second_axis_deg: mean turn (root of the mean square over pairs) about the axis with the second most turning.
         main_axis: unit vector [3] in the optical frame about which there is the most turning.
         eye_in_hand: the camera moves; otherwise the board does.

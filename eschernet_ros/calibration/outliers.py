@@ -16,6 +16,9 @@ from eschernet_ros.geometry.se3 import FloatArray
 
 SIGNIFICANCE = 1e-3
 """Chance to remove any sample of a set that holds no outlier."""
+LEAST_RATIO = 4.0
+"""Nor is a sample removed that is less than so many times beyond the noise: errors of lens and arm are no perfect
+noise, and a sample far from the others, which shows them most, is also the one that a calibration needs most."""
 LEAST_KEPT = 5
 LEAST_SHARE = 0.6
 """At least this share of the samples is kept: with more outliers nothing tells which ones they are."""
@@ -101,7 +104,7 @@ def remove_outliers(problem: Problem) -> tuple[Problem, tuple[Outlier, ...]]:
         fit = refine_noisy_robot(problem.subset(kept), start)
         judged = [(*_judge(problem, i, fit, 6 * len(kept) - 14), i) for i in aside]
         for chance, outlier, i in sorted(judged, key=lambda item: -item[0]):
-            if chance >= level:
+            if chance >= level or outlier.ratio < LEAST_RATIO:
                 kept, changed = sorted([*kept, i]), True
                 aside.remove(i)
                 break
@@ -118,7 +121,7 @@ def remove_outliers(problem: Problem) -> tuple[Problem, tuple[Outlier, ...]]:
             )
             if worst is None or chance < worst[0]:
                 worst = (chance, outlier, i)
-        if worst is not None and worst[0] < level:
+        if worst is not None and worst[0] < level and worst[1].ratio >= LEAST_RATIO:
             kept.remove(worst[2])
             aside.append(worst[2])
             found[worst[2]] = worst[1]

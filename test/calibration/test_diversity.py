@@ -29,12 +29,12 @@ def test_first_sample_asks_for_another_view():
     [
         (
             [(0, 0, 0), (0, 45, 0), (0, 0, 65)],
-            r"Missing: 40 deg about the horizontal axis \(40 are wanted\). Next, move the camera up or down",
+            r"Missing: 15 deg about the horizontal axis \(40 are wanted\). Next, move the camera up or down",
             "Next, tilt the board forwards or backwards",
         ),
         (
             [(0, 0, 0), (42, 0, 0), (0, 10, 0), (0, 0, 65)],
-            "Missing: 30 deg about the vertical axis .* Next, move the camera to the side",
+            "Missing: 16 deg about the vertical axis .* Next, move the camera to the side",
             "Next, swing the board to the left or the right",
         ),
         (
