@@ -72,6 +72,7 @@ class PoseFitter:
         self._recording = recording
         self._evidence = evidence
         self._stamps = recording.stamps_ns
+        self._kept: tuple[float, Sequence[SE3]] = (0.0, recording.world_from_camera)
 
     @property
     def can_fit_time(self) -> bool:
@@ -85,7 +86,9 @@ class PoseFitter:
     def _base(self, time_offset_s: float) -> Sequence[SE3]:
         if time_offset_s == 0.0 or self._recording.arm is None or self._stamps is None:
             return self._recording.world_from_camera
-        return self._recording.arm.cameras_at(self._stamps, time_offset_s)
+        if self._kept[0] != time_offset_s:  # the Jacobian asks for the same time again and again
+            self._kept = (time_offset_s, self._recording.arm.cameras_at(self._stamps, time_offset_s))
+        return self._kept[1]
 
     def offset_costs(self, correction: SE3 | None = None) -> tuple[FloatArray, FloatArray]:
         """Offsets (s) of a coarse grid and the cost at each."""

