@@ -17,6 +17,7 @@ MAX_AGE_S = 0.25
 
 MAX_AHEAD_S = 0.005
 MAX_DRIFT_S = 0.010
+MAX_JUMP_NS = NS_PER_S
 
 _REMEDY = "set rgb_camera.global_time_enabled and depth_module.global_time_enabled to true (realsense-ros)"
 
@@ -34,10 +35,16 @@ class StampClock:
         self.name = name
         self._ages: deque[int] = deque(maxlen=WINDOW)
         self._first: int | None = None
-        self._now_ns = 1
+        self._now_ns = -1
 
     def observe(self, stamp_ns: int, now_ns: int) -> None:
-        """Take note of a message with this stamp that arrived now, by the receiver's clock."""
+        """Take note of a message with this stamp that arrived now, by the receiver's clock.
+
+        When that clock starts, or jumps back (a bag played again), what was seen before counts no more.
+        """
+        if self._now_ns == 0 < now_ns or now_ns < self._now_ns - MAX_JUMP_NS:
+            self._ages.clear()
+            self._first = None
         self._now_ns = now_ns
         self._ages.append(now_ns - stamp_ns)
         if self._first is None and len(self._ages) == WINDOW:

@@ -41,6 +41,8 @@ from eschernet_ros.nodes.pose_sources import make_pose_source
 from eschernet_ros.nodes.run import ClosableNode, run
 from eschernet_ros.nodes.topic_monitor import MonitoredSubscription
 
+NO_FRAME = "no frame within the time allowed"
+
 
 class CaptureNode(ClosableNode):
     """Publishes ``~/posed_view`` (PosedView) on ``~/take_view`` (Trigger), or whenever all gates are open.
@@ -228,7 +230,9 @@ class CaptureNode(ClosableNode):
         try:
             view = await wait_for(self, self._taker.request(self._parameters_read["view_timeout_s"]))
         except EscherNetError as error:
-            response.message = "; ".join([str(error), *self._clock_problems()])
+            # the reason of a refusal is about poses; what their source lacks is known here
+            source = [] if str(error).startswith(NO_FRAME) else self._source.problems()
+            response.message = "; ".join([str(error), *source, *self._clock_problems()])
             self.get_logger().error(f"no view taken: {response.message}")
             return response
         response.success = True
@@ -243,12 +247,9 @@ class CaptureNode(ClosableNode):
             return f"F_T_EE, which the calibration is converted with, is not known yet: {self._ee_monitor.explain()}"
         silent = self._silent()
         if silent:
-            return "no frame within the time allowed: " + "; ".join(silent)
+            return f"{NO_FRAME}: " + "; ".join(silent)
         dropped = ", ".join(f"{count} of {channel}" for channel, count in self._join.dropped.items() if count)
-        return (
-            "no frame within the time allowed: every topic is alive, but stamps never matched"
-            f" (unmatched so far: {dropped or 'none'})"
-        )
+        return f"{NO_FRAME}: every topic is alive, but stamps never matched (unmatched so far: {dropped or 'none'})"
 
     def _silent(self) -> list[str]:
         """Explain every topic that is silent, and whatever else keeps poses from arriving."""

@@ -65,3 +65,19 @@ def test_drift_of_the_cameras_own_clock_is_named() -> None:
 
 def test_times_of_arrival_are_named() -> None:
     assert "times of arrival" in (clock(5.0).problem(1.0, "system_time") or "")
+
+
+def test_a_clock_that_starts_or_jumps_back_begins_anew() -> None:
+    """What was compared with the old time does not linger in the window."""
+    started = StampClock("pose")
+    for _ in range(5):
+        started.observe(NOW, 0)
+    started.observe(NOW, NOW + 2 * MS)
+    assert started.age_s == pytest.approx(0.002)
+    assert started.problem(1.0) is None
+    started.observe(NOW, NOW - 60 * NS_PER_S)  # the clock went back, this message is from before
+    started.observe(NOW - 60 * NS_PER_S, NOW - 60 * NS_PER_S + MS)
+    assert "60.000 s ahead" in (started.problem(1.0) or "")
+    for i in range(80):
+        started.observe(NOW - 60 * NS_PER_S + i * MS, NOW - 60 * NS_PER_S + i * MS + MS)
+    assert started.problem(1.0) is None
