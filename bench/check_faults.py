@@ -27,7 +27,7 @@ from eschernet_ros.checking.time_offset import estimate_time_offset
 from eschernet_ros.geometry import SE3
 from eschernet_ros.simulation import SimulatedBench
 from eschernet_ros.simulation.bag import write_bag
-from eschernet_ros.simulation.recording import RecordingPlan, record_bench
+from eschernet_ros.simulation.recording import BenchRecording, RecordingPlan, record_bench
 
 OFFSET_S = 0.030
 HAND_EYE_ERROR = SE3.from_rotvec(
@@ -60,10 +60,8 @@ def main() -> None:
             _run(name, case, recording, arguments)
 
 
-def _run(name: str, case: str, recording: object, arguments: argparse.Namespace) -> None:
-    from eschernet_ros.simulation.recording import BenchRecording
-
-    assert isinstance(recording, BenchRecording)
+def _run(name: str, case: str, recording: BenchRecording, arguments: argparse.Namespace) -> None:
+    """Write, read and judge one bag; print what was found."""
     folder = Path(tempfile.mkdtemp(prefix="check_faults_"))
     try:
         ahead = OFFSET_S if case in ("offset", "both") else 0.0

@@ -7,6 +7,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from eschernet_ros.checking.audit import RecordingFacts
@@ -57,10 +58,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.frames < 2:
         raise EscherNetError(f"--frames must be at least 2, it is {arguments.frames}")
-    progress = show_progress(arguments)
-    recording, facts = _read(arguments, progress)
+    recording, facts = _read(arguments, show_progress)
     limits = Limits(max_calibration_age_days=arguments.max_calibration_age)
-    judgement = judge(recording, facts, limits, progress)
+    judgement = judge(recording, facts, limits, show_progress)
     output = arguments.output or Path("check") / recording.name
     output.mkdir(parents=True, exist_ok=True)
     (output / "check.json").write_text(json.dumps(as_dict(judgement), indent=1) + "\n", encoding="utf-8")
@@ -70,17 +70,15 @@ def run(arguments: argparse.Namespace) -> int:
     return EXIT_CODES[judgement.verdict]
 
 
-def show_progress(_arguments: argparse.Namespace) -> Callable[[str], None]:
-    """Prints what is being done to the terminal's error stream."""
-    return lambda text: print(f"... {text}", file=sys.stderr)
+def show_progress(text: str) -> None:
+    """Say on the terminal's error stream what is being done."""
+    print(f"... {text}", file=sys.stderr)
 
 
 def _read(
     arguments: argparse.Namespace, progress: Callable[[str], None]
 ) -> tuple[CheckRecording, RecordingFacts | None]:
     """The recording of whatever the source is."""
-    from dataclasses import replace
-
     from eschernet_ros.checking.bag import is_bag
     from eschernet_ros.checking.from_dataset import dataset_recording
     from eschernet_ros.checking.rgbd_folder import is_rgbd_folder, rgbd_recording

@@ -26,10 +26,9 @@ def run(arguments: argparse.Namespace) -> int:
     from eschernet_ros.checking.time_offset import estimate_time_offset
 
     settings = settings_of(arguments)
-    progress = show_progress(arguments)
-    progress(f"reading {arguments.bag}")
+    show_progress(f"reading {arguments.bag}")
     recording, _ = bag_recording(arguments.bag, settings, arguments.frames)
-    found = estimate_time_offset(recording, progress)
+    found = estimate_time_offset(recording, show_progress)
     low, high = (1e3 * value for value in found.interval_s)
     print(
         f"time offset {1e3 * found.offset_s:+.2f} ms (95 % interval {low:+.2f} to {high:+.2f} ms), from {found.frames} "
