@@ -22,6 +22,7 @@ DEFAULTS = {
     "joint_states.topic": "/franka/joint_states",
     "metadata.topic": "/camera/camera/color/metadata",
     "metadata.json_topic": "/camera/camera/color/metadata_json",
+    "flange_from_ee.topic": "",
     "object.topic": "",
 }
 """The capture node's parameters that name what it listens to (a test compares them with the node's)."""
@@ -32,7 +33,7 @@ class Watched:
     """One topic the capture node needs or can use.
 
     Attributes:
-        role: what it is for: colour, camera_info, depth, mask, pose, joint states, metadata, object.
+        role: what it is for: colour, camera_info, depth, mask, pose, joint states, F_T_EE, metadata, object.
         name: of the topic.
         type: of its messages.
         needed: without it, no view can be taken.
@@ -92,6 +93,15 @@ def watched(names: Mapping[str, str]) -> list[Watched]:
             "publish the object's box, or leave object.topic empty and give object.position and object.size",
         ),
     ]
+    topics.append(
+        Watched(
+            "F_T_EE",
+            names["flange_from_ee.topic"],
+            "geometry_msgs/msg/PoseStamped",
+            True,
+            "start the node franka_state, or leave flange_from_ee.topic empty and give F_T_EE as parameters",
+        )
+    )
     if names["pose_source"] == "topic":
         topics.append(
             Watched(

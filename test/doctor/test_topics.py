@@ -59,4 +59,5 @@ def test_the_pose_source_decides_what_is_needed() -> None:
     assert needed() == {"colour", "camera_info", "depth", "pose"}
     assert needed(pose_source="tf") == {"colour", "camera_info", "depth"}
     assert needed(pose_source="joint_states") == {"colour", "camera_info", "depth", "joint states"}
+    assert needed(**{"flange_from_ee.topic": "/f"}) == {"colour", "camera_info", "depth", "pose", "F_T_EE"}
     assert needed(depth_topic="", mask_topic="/m") == {"colour", "camera_info", "mask", "pose"}
