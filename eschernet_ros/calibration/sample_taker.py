@@ -115,7 +115,7 @@ class SampleTaker:
             self._newest = picture
             self._condition.notify()
 
-    def request(self, timeout_s: float = 5.0) -> Future[str]:
+    def request(self, timeout_s: float = 10.0) -> Future[str]:
         """Ask for a sample here and now, also at a place that has one; the future holds the guidance.
 
         It fails with an `EscherNetError` that says what stood in the way for ``timeout_s``.

@@ -7,6 +7,7 @@ import argparse
 import select
 import sys
 import threading
+import time
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from rclpy.signals import SignalHandlerOptions
 
 from eschernet_ros.calibration.board import parse_board
 from eschernet_ros.calibration.result_file import CameraRoot
-from eschernet_ros.calibration.sample_folder import SAMPLES_FILE, Entry, SampleFolder, write_samples
+from eschernet_ros.calibration.sample_folder import SAMPLES_FILE, Entry, SampleFolder, with_entries, write_samples
 from eschernet_ros.calibration.sample_taker import Taken
 from eschernet_ros.errors import EscherNetError
 from eschernet_ros.geometry import SE3
@@ -76,8 +77,6 @@ class _Session:
         """Take the last sample out of the list; its picture stays."""
         self._entries = [entry for entry in self._entries if entry.name != name]
         if self.result is not None:
-            from eschernet_ros.calibration.sample_folder import with_entries
-
             self.result = with_entries(self.result, tuple(self._entries))
             write_samples(self.result)
 
@@ -150,7 +149,7 @@ def _converse(node: HandEyeSamplingNode, session: _Session, arguments: argparse.
     print(f"taking samples: {how}; u takes the last one back, q (or Ctrl-D) calibrates", flush=True)
     reading = True
     waiting: Future[str] | None = None
-    quiet_s, told = 0.0, ""
+    alive, told = time.monotonic(), ""
     while arguments.samples is None or len(session) < arguments.samples:
         if session.failure is not None:
             return
@@ -176,8 +175,9 @@ def _converse(node: HandEyeSamplingNode, session: _Session, arguments: argparse.
                 print(error, flush=True)
             waiting = None
         silent = node.silent()
-        quiet_s = quiet_s + 0.2 if silent else 0.0
-        if quiet_s > _SILENT_AFTER_S and silent.split(":")[0] != told:
+        if not silent:
+            alive = time.monotonic()
+        elif time.monotonic() - alive > _SILENT_AFTER_S and silent.split(":")[0] != told:
             print(f"waiting: {silent}", flush=True)
             told = silent.split(":")[0]
     node.silent_at_end = node.silent()

@@ -102,7 +102,7 @@ class HandEyeSamplingNode(ClosableNode):
         """Which topics are silent and why; empty when all are alive."""
         return "; ".join(m.explain() for m in self._monitors if (age := m.age_s()) is None or age > 1.0)
 
-    def request(self, timeout_s: float = 5.0) -> Future[str]:
+    def request(self, timeout_s: float = 10.0) -> Future[str]:
         """Ask for a sample here and now."""
         return self.taker.request(timeout_s)
 

@@ -34,6 +34,8 @@ FLANGE_FROM_CAMERA = SE3.from_rotvec([0.02, -0.03, np.pi / 2], [0.06, -0.035, 0.
 BASE_FROM_BOARD = SE3.from_rotvec([3.1, 0.05, 0.1], [0.5, 0.05, 0.02])
 OPTICAL = "camera_color_optical_frame"
 
+pytestmark = pytest.mark.timeout(900)
+
 
 class Robot:
     """Publishes colour, camera_info and current_pose, as realsense-ros and franka_ros2 do, of an arm at rest."""
@@ -96,14 +98,17 @@ def test_samples_are_taken_live_and_calibrated(graph: Graph, robot: Any, tmp_pat
 
     for number, place in enumerate(places, start=1):
         arm.place(place)
-        client.wait(lambda number=number: says(f"{number:03d}: 54 corners"), 120.0, f"sample {number}")
+        client.wait(lambda number=number: says(f"{number:03d}: 54 corners"), 240.0, f"sample {number}")
     assert says("2 samples: turned by")
     service = client.node.create_client(Trigger, "calibrate/take_sample")
     client.wait(service.service_is_ready, 30.0, "the service")
-    answer = service.call_async(Trigger.Request())
-    client.wait(answer.done, 60.0, "the answer")
+    for _ in range(6):  # a machine with no time to spare may not look at a picture within the time of one request
+        answer = service.call_async(Trigger.Request())
+        client.wait(answer.done, 60.0, "the answer")
+        if answer.result().success:
+            break
     assert answer.result().success, answer.result().message
-    assert process.process.wait(120.0) == 0, process.log.read_text()
+    assert process.process.wait(240.0) == 0, process.log.read_text()
     hand_eye = read_hand_eye(tmp_path / "wrist.yaml")
     metres, radians = FLANGE_FROM_CAMERA.distance_to(hand_eye.flange_from_camera_optical)
     assert metres < 5e-4
@@ -119,7 +124,7 @@ def test_silent_topics_are_named(graph: Graph, tmp_path: Path, connect: Callable
     process = graph.start("calibrate", command)
     client = connect()
     expected = "waiting: /camera/camera/color/image_raw has no publisher"
-    client.wait(lambda: expected in process.log.read_text(), 90.0, "the sentence")
+    client.wait(lambda: expected in process.log.read_text(), 240.0, "the sentence")
     assert "current_pose has no publisher (is the robot's state broadcaster running?)" in process.log.read_text()
 
 
@@ -146,7 +151,7 @@ def calibration_file(tmp_path: Path) -> Path:
 def test_publisher_says_what_it_lacks(graph: Graph) -> None:
     """No file: a sentence and status 2."""
     process = graph.start_node("eschernet_ros.nodes.hand_eye_publisher", {"tf_timeout_s": 0.2})
-    assert process.process.wait(60.0) == 2
+    assert process.process.wait(120.0) == 2
     assert "parameter 'calibration_file' is empty" in process.log.read_text()
 
 
