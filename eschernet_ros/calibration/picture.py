@@ -78,6 +78,7 @@ def _draw_image(axes: Any, calibration: Calibration) -> None:
     colours = _colours(len(problem))
     residuals = [problem.pixel_residuals(i, fitted) for i in range(len(problem))]
     longest = max(float(np.percentile(np.linalg.norm(np.concatenate(residuals), axis=1), 95)), 1e-6)
+    middle = np.array([problem.camera.width, problem.camera.height]) / 2.0
     gain = _nice(_LONGEST_ARROW_SHARE * problem.camera.width / longest)
     for index, (left, colour) in enumerate(zip(residuals, colours, strict=True)):
         pixels = problem.samples[index].view.pixels
@@ -97,10 +98,10 @@ def _draw_image(axes: Any, calibration: Calibration) -> None:
             headwidth=4,
         )
         axes.text(
-            *pixels.mean(axis=0),
+            *_outermost(pixels, middle),
             problem.names[index],
             color="white",
-            fontsize=8,
+            fontsize=8 if len(problem) <= 12 else 6.5,
             ha="center",
             va="center",
             parse_math=False,
@@ -206,6 +207,11 @@ def _rim(pixels: FloatArray) -> Any:
     """Numbers of the points around the outside, the first one again at the end."""
     hull = ConvexHull(pixels).vertices
     return np.append(hull, hull[0])
+
+
+def _outermost(pixels: FloatArray, middle: FloatArray) -> FloatArray:
+    """The point farthest from the middle."""
+    return np.asarray(pixels[np.argmax(np.linalg.norm(pixels - middle, axis=1))])
 
 
 def _on_paper(vectors: FloatArray) -> FloatArray:

@@ -44,7 +44,7 @@ class Turned:
         angle = 180 if self.ways == 2 else 90
         text = f"the {board.description} looks the same after a turn of {angle} deg; "
         if self.names:
-            text += f"by the arm's motion, {len(self.names)} samples were turned to agree: {', '.join(self.names)}"
+            text += f"by the arm's motion, {_samples(len(self.names))} turned to agree: {', '.join(self.names)}"
         else:
             text += "by the arm's motion, all samples agree"
         if self.unclear:
@@ -79,6 +79,10 @@ def resolve_symmetry(problem: Problem, board: Board) -> tuple[Problem, Turned | 
     names = tuple(name for name, label in zip(problem.names, labels, strict=True) if label)
     unclear = tuple(name for name, margin in zip(problem.names, margins, strict=True) if margin < CLEAR_RAD)
     return labelled(labels), Turned(len(turns), names, unclear)
+
+
+def _samples(count: int) -> str:
+    return "1 sample was" if count == 1 else f"{count} samples were"
 
 
 def _grow(robot: FloatArray, rotations: FloatArray) -> tuple[list[int], list[float]]:
