@@ -249,7 +249,7 @@ def test_what_cannot_work_ends_the_node(
     if "file" in parameters:
         parameters = {**parameters, "file": str(other_recording.path)}
     node = graph.start_node(NODE, parameters)
-    node.process.wait(60.0)
+    node.process.wait(120.0)
     graph.processes.remove(node)
     assert sentence in node.log.read_text()
     assert node.process.returncode == status
