@@ -247,8 +247,11 @@ def _table_alone(view: DepthView, table: Plane, frame: ObjectFrame) -> tuple[flo
     """The table as one view sees it: its z under the object and its angle to the table of all views; NaN: not seen."""
     local = frame.base_from_object.inverse() @ view.points
     half = np.array(frame.size) / 2.0
-    around = (np.abs(local[:, :2]) <= half[:2] + _AROUND_M).all(axis=1) & (np.abs(table.height(view.points)) <= 0.01)
+    height = table.height(view.points)
+    around = (np.abs(local[:, :2]) <= half[:2] + _AROUND_M).all(axis=1) & (np.abs(height) <= 0.01)
     around &= ~(np.abs(local[:, :2]) <= half[:2] + 0.004).all(axis=1)
+    if around.any():  # the edge of a turntable goes down from there
+        around &= np.abs(height - np.median(height[around])) <= 0.004
     if int(around.sum()) < 300 or np.linalg.eigvalsh(np.cov(local[around, :2].T))[0] < _LEAST_TABLE_M**2:
         return float("nan"), float("nan")
     x, y, _ = frame.base_from_object.translation

@@ -9,11 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-MAX_TILT_RAD = np.radians(20.0)
+MAX_TILT_RAD = np.radians(12.0)
 _SAMPLE = 12_000
 _ROUNDS = 240
 _NEIGHBOURHOOD_M = 0.06
 _TOLERANCE_M = 0.007
+_MOST_NOISE_M = 0.0035
+_LEVEL_RAD = np.radians(3.0)
+"""A noisier plane must be level: what slices aslant through walls has points all over the tolerance."""
 _MOST_PLANES = 6
 _LEAST_SHARE = 0.01
 _LEAST_POINTS = 60
@@ -64,7 +67,9 @@ def find_planes(points: NDArray[np.float64], seed: int = 0) -> list[Plane]:
     rest = points[chosen]
     least = max(_LEAST_POINTS, round(_LEAST_SHARE * len(rest)))
     planes: list[Plane] = []
-    while len(planes) < _MOST_PLANES and len(rest) >= least:
+    for _ in range(_MOST_PLANES):
+        if len(rest) < least:
+            break
         best = _best_hypothesis(rest, rng)
         if best is None:
             break
@@ -73,7 +78,8 @@ def find_planes(points: NDArray[np.float64], seed: int = 0) -> list[Plane]:
         if int(on_it.sum()) < least:
             break
         plane = fit_plane(points[np.abs(points @ normal - offset) <= _TOLERANCE_M])
-        planes.append(plane)
+        if plane.tilt <= (MAX_TILT_RAD if plane.noise <= _MOST_NOISE_M else _LEVEL_RAD):
+            planes.append(plane)
         rest = rest[np.abs(plane.height(rest)) > 2.0 * _TOLERANCE_M]
     return sorted(planes, key=lambda plane: -plane.inliers)
 
