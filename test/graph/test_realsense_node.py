@@ -289,9 +289,11 @@ def pose_stream(client: GraphClient, pose: SE3) -> Iterator[None]:
 
     thread = threading.Thread(target=run)
     thread.start()
-    yield
-    closing.set()
-    thread.join()
+    try:
+        yield
+    finally:
+        closing.set()
+        thread.join()
 
 
 def test_the_whole_chain_to_a_view(graph: Graph, connect: Callable[[], GraphClient], recording: Recording) -> None:
@@ -311,8 +313,8 @@ def test_the_whole_chain_to_a_view(graph: Graph, connect: Callable[[], GraphClie
         },
     )
     with pose_stream(client, base_from_camera):
-        client.wait(client._take_view.service_is_ready, 60.0, "the capture's start")
-        deadline = time.monotonic() + 60.0
+        client.wait(client._take_view.service_is_ready, 120.0, "the capture's start")
+        deadline = time.monotonic() + 120.0
         while True:
             try:
                 message = client.take_view()
