@@ -27,6 +27,8 @@ from eschernet_ros.nodes.hand_eye_sampling import HandEyeSamplingNode, SamplingO
 
 _SILENT_AFTER_S = 5.0
 _ROOT_WAIT_S = 2.0
+_LAST_ANSWER_S = 0.5
+"""The answer to the service call that took the last sample goes out before the node ends."""
 
 
 class _Session:
@@ -181,6 +183,7 @@ def _converse(node: HandEyeSamplingNode, session: _Session, arguments: argparse.
             print(f"waiting: {silent}", flush=True)
             told = silent.split(":")[0]
     node.silent_at_end = node.silent()
+    time.sleep(_LAST_ANSWER_S)
 
 
 def _root(node: HandEyeSamplingNode, session: _Session, arguments: argparse.Namespace) -> CameraRoot | None:

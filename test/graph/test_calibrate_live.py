@@ -96,9 +96,12 @@ def test_samples_are_taken_live_and_calibrated(graph: Graph, robot: Any, tmp_pat
     def says(text: str) -> bool:
         return text in process.log.read_text()
 
-    for number, place in enumerate(places, start=1):
+    def go(place: SE3, number: int) -> None:
         arm.place(place)
-        client.wait(lambda number=number: says(f"{number:03d}: 54 corners"), 240.0, f"sample {number}")
+        client.wait(lambda: says(f"{number:03d}: 54 corners"), 240.0, f"sample {number}")
+
+    for number, place in enumerate(places[:-1], start=1):
+        go(place, number)
     assert says("2 samples: turned by")
     service = client.node.create_client(Trigger, "calibrate/take_sample")
     client.wait(service.service_is_ready, 30.0, "the service")
@@ -107,7 +110,8 @@ def test_samples_are_taken_live_and_calibrated(graph: Graph, robot: Any, tmp_pat
         client.wait(answer.done, 60.0, "the answer")
         if answer.result().success:
             break
-    assert answer.result().success, answer.result().message
+    assert answer.result().message.startswith(f"{len(places)} samples: turned by"), answer.result().message
+    go(places[-1], len(places) + 1)
     assert process.process.wait(240.0) == 0, process.log.read_text()
     hand_eye = read_hand_eye(tmp_path / "wrist.yaml")
     metres, radians = FLANGE_FROM_CAMERA.distance_to(hand_eye.flange_from_camera_optical)
