@@ -30,7 +30,7 @@ class Decoded:
     sample: Tensor
 
 
-class PixelBlocks(ModelMixin, ConfigMixin):
+class PixelBlocks(ModelMixin, ConfigMixin):  # type: ignore[misc]  # as diffusers' own models
     """Blocks of ``block_size`` squared pixels to one latent of their values, and back; nothing of it is trained.
 
     Args:

@@ -24,6 +24,7 @@ import math
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
+from typing import cast
 
 import torch
 from diffusers.models.attention import BasicTransformerBlock
@@ -38,6 +39,8 @@ from eschernet_ros.model.coordinates import COORDINATE_CHANNELS, image_coordinat
 from eschernet_ros.model.encoder import reference_tokens
 from eschernet_ros.training.batches import Batch
 from eschernet_ros.training.networks import TrainedNetworks
+
+Layer = nn.Linear | nn.Conv2d
 
 HALF_WIDTH = 128 / 280
 """Of the model's picture at depth 1 (f = 280 px at 256 px)."""
@@ -144,18 +147,18 @@ def _carry_coordinates(unet: UNet2DConditionModel, kept: int) -> None:
             _pass_on(module.proj_in, kept)
             _silence(module.proj_out, kept)
         elif isinstance(module, BasicTransformerBlock):
-            for layer in (module.attn1.to_out[0], module.attn2.to_out[0], module.ff.net[2]):
+            for layer in (module.attn1.to_out[0], module.attn2.to_out[0], cast(Layer, module.ff.net[2])):
                 _silence(layer, kept)
 
 
-def _silence(layer: nn.Module, kept: int) -> None:
+def _silence(layer: Layer, kept: int) -> None:
     """Let a layer put nothing into the first channels."""
     layer.weight[:kept] = 0.0
     if layer.bias is not None:
         layer.bias[:kept] = 0.0
 
 
-def _pass_on(layer: nn.Module, kept: int) -> None:
+def _pass_on(layer: Layer, kept: int) -> None:
     """Let a layer hand on its first input channels as its first outputs."""
     _silence(layer, kept)
     layer.weight.flatten(1)[:, :kept].fill_diagonal_(1.0)
