@@ -147,8 +147,8 @@ def _carry_coordinates(unet: UNet2DConditionModel, kept: int) -> None:
             _pass_on(module.proj_in, kept)
             _silence(module.proj_out, kept)
         elif isinstance(module, BasicTransformerBlock):
-            for layer in (module.attn1.to_out[0], module.attn2.to_out[0], cast(Layer, module.ff.net[2])):
-                _silence(layer, kept)
+            for layer in (module.attn1.to_out[0], module.attn2.to_out[0], module.ff.net[2]):
+                _silence(cast(Layer, layer), kept)
 
 
 def _silence(layer: Layer, kept: int) -> None:
