@@ -40,7 +40,15 @@ from eschernet_ros.nodes.topic_monitor import MonitoredSubscription
 
 _OF_CAPTURE = (
     *("camera_info_topic", "depth_topic", "pose_source", "pose_topic", "pose_of", "tf.", "joint_states."),
-    *("hand_eye.", "flange_from_ee.", "time_offset_s", "max_pose_gap_s", "pose_timeout_s", "pose_horizon_s"),
+    *(
+        "hand_eye.",
+        "flange_from_ee.translation",
+        "flange_from_ee.rotation_xyzw",
+        "time_offset_s",
+        "max_pose_gap_s",
+        "pose_timeout_s",
+        "pose_horizon_s",
+    ),
 )
 """Parameters, or groups of them, with the names and meanings they have in the capture node."""
 
