@@ -24,7 +24,10 @@ from eschernet_ros.geometry import SE3
 NEEDED_DROP = 0.75
 """A cause explains something when the misfit falls below this share of what it was."""
 GOOD_ENOUGH = 1.15
-"""A simpler cause is preferred when its misfit is at most this many times the best one's."""
+NEARLY_ALL = 0.95
+"""A simpler cause is preferred when its misfit is at most ``GOOD_ENOUGH`` times the best one's, or when it explains the
+share ``NEARLY_ALL`` of what the best one does: where pictures have hardly any noise, six more numbers always find some.
+"""
 READING_DROP = 0.5
 """Another reading must halve the misfit: small errors can make a wrong reading look a little better."""
 MIN_RESIDUALS = 100
@@ -67,10 +70,10 @@ def find_causes(recording: CheckRecording, evidence: Evidence, fitter: PoseFitte
             candidates.append(fitter.fit(hand_eye=True, time=True, start=fits[0][1]))
         fits.append(("hand-eye and time offset", min(candidates, key=lambda fit: fit.cost)))
     best = min(fit.cost for _, fit in fits)
-    if reading is not None and reading_cost < READING_DROP * before and reading_cost <= GOOD_ENOUGH * best:
+    if reading is not None and reading_cost < READING_DROP * before and is_as_good(reading_cost, best, before):
         return [_reading_cause(reading, before, reading_cost)]
     for kind, fit in fits:
-        if fit.cost <= GOOD_ENOUGH * best and fit.cost < NEEDED_DROP * before:
+        if is_as_good(fit.cost, best, before) and fit.cost < NEEDED_DROP * before:
             return [_fit_cause(kind, fit, before, recording)]
     if reading is not None and reading_cost < READING_DROP * before:
         return [_reading_cause(reading, before, reading_cost)]
@@ -87,6 +90,11 @@ def find_causes(recording: CheckRecording, evidence: Evidence, fitter: PoseFitte
             fit.cost,
         )
     ]
+
+
+def is_as_good(cost: float, best: float, before: float) -> bool:
+    """Whether a simpler explanation of a misfit ``before`` does nearly as well as the best one."""
+    return cost <= GOOD_ENOUGH * best or before - cost >= NEARLY_ALL * (before - best)
 
 
 def _best_reading(recording: CheckRecording, evidence: Evidence) -> tuple[Alternative | None, float]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from eschernet_ros.checking.causes import GOOD_ENOUGH
+from eschernet_ros.checking.causes import is_as_good
 from eschernet_ros.checking.evidence import Evidence
 from eschernet_ros.checking.fits import LARGEST_OFFSET_S, PoseFit, PoseFitter
 from eschernet_ros.checking.frame_choice import SLOWEST, speeds_at
@@ -87,7 +87,7 @@ def estimate_time_offset(recording: CheckRecording, progress: Callable[[str], No
     offsets, misfits = fitter.offset_costs()
     alone = fitter.fit(hand_eye=False, time=True)
     joint = fitter.fit(hand_eye=True, time=True, start=alone)
-    mattered = alone.cost > GOOD_ENOUGH * joint.cost
+    mattered = not is_as_good(alone.cost, joint.cost, evidence.cost(recording.world_from_camera))
     chosen = joint if mattered else alone
     assert chosen.offset_interval_s is not None
     low, high = chosen.offset_interval_s
