@@ -10,8 +10,8 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
+from pathlib import Path
 
-import drawn_scene
 import rclpy
 from geometry_msgs.msg import PoseStamped
 from rclpy.executors import ExternalShutdownException
@@ -19,6 +19,9 @@ from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image
 
 from eschernet_ros.nodes import messages, qos
+
+sys.path.insert(0, str(Path(__file__).parent))  # also where PYTHONSAFEPATH leaves it out
+import drawn_scene
 
 OPTICAL = "camera_color_optical_frame"
 STEP_S, LENGTH_S = 0.01, 3.3
