@@ -200,7 +200,12 @@ def judge(
     if picture_level is not None and picture_level > Level.PASS:
         progress("looking for the cause")
         causes = find_causes(recording, evidence, PoseFitter(recording, evidence))
-    findings = _picture_findings(recording, measured, levels, focal, limits, flagged)
+    findings = _picture_findings(recording, measured, levels, focal, limits)
+    if flagged and picture_level is not None:
+        # single frames that are off make a recording suspicious, not bad: the others may be used
+        names = ", ".join(_describe(frame) for frame in flagged)
+        text = f"{len(flagged)} of {len(frames)} frames do not pass: {names}."
+        findings.append(Finding(picture_level, "frames", text))
     track = recording.arm.track if recording.arm else None
     findings += audit(facts or RecordingFacts(), track, limits.max_calibration_age_days)
     if carried >= MANY_CARRIED:
@@ -292,7 +297,6 @@ def _picture_findings(
     levels: dict[str, Level | None],
     focal: float,
     limits: Limits,
-    flagged: Sequence[FrameJudgement],
 ) -> list[Finding]:
     findings = []
     if levels["epipolar"] is not None:
@@ -325,12 +329,6 @@ def _picture_findings(
                 f"the hull of all masks fills {measured.silhouettes.mean:.1%} of them in the mean "
                 f"(passes from {good:.0%}, bad below {bad:.0%}).",
             )
-        )
-    if flagged:
-        worst = max(level.level for level in flagged if level.level is not None)
-        names = ", ".join(_describe(frame) for frame in flagged)
-        findings.append(
-            Finding(worst, "frames", f"{len(flagged)} of {len(recording.frames)} frames do not pass: {names}.")
         )
     return findings
 
