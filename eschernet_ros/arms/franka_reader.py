@@ -182,7 +182,8 @@ class FrankaReader:
     def _reading_process(self) -> Iterator[Connection]:
         """A new reading process and the connection to it; it is ended on the way out."""
         ours, theirs = socket.socketpair()
-        paths = [str(Path(__file__).resolve().parents[2]), *filter(None, os.environ.get("PYTHONPATH", "").split(":"))]
+        # this package's folder comes last: it may be site-packages, and must not go before what PYTHONPATH prefers
+        paths = [*filter(None, os.environ.get("PYTHONPATH", "").split(":")), str(Path(__file__).resolve().parents[2])]
         with theirs, self._lock:
             self._child = subprocess.Popen(
                 [sys.executable, "-c", CHILD, str(theirs.fileno()), self.robot_ip, str(self._rate_hz)],

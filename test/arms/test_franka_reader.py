@@ -62,7 +62,7 @@ def read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[.
     def start(script: list[dict[str, Any]], rate_hz: int = 1000, **options: float) -> Reading:
         file.write_text(json.dumps(script))
         states: list[FrankaState] = []
-        reader = FrankaReader("192.0.2.7", rate_hz, states.append, **{**FAST, **options})
+        reader = FrankaReader("127.0.0.7", rate_hz, states.append, **{**FAST, **options})
         made.append(Reading(reader, states, Path(f"{file}.calls")))
         return made[-1]
 
@@ -83,7 +83,7 @@ def test_states_arrive_and_nothing_but_reading_is_called(read: Callable[..., Rea
     assert stamps == sorted(stamps)
     assert reading.reader.problem == ""
     assert +reading.reader.counts == {"connections": 1, "states": 100}
-    assert reading.calls == {"Robot(192.0.2.7, kIgnore)", "read_once"}
+    assert reading.calls == {"Robot(127.0.0.7, kIgnore)", "read_once"}
 
 
 @pytest.mark.parametrize(("rate_hz", "wanted"), [(1000, 100), (500, 50), (250, 25), (30, 4)])
@@ -129,10 +129,10 @@ def test_a_changed_end_effector_is_said(read: Callable[..., Reading], caplog: py
     ("said", "sentence"),
     [
         ("libfranka: Connection to FCI refused. Please install FCI feature", "activate FCI in Desk"),
-        ("libfranka: Connection error: Host not found", "there is no host named '192.0.2.7'"),
+        ("libfranka: Connection error: Host not found", "there is no host named '127.0.0.7'"),
         ("libfranka: UDP receive: Timeout", "does a firewall drop UDP?"),
         ("libfranka: Incompatible library version (server version: 5)", "compatibility table of libfranka"),
-        ("something new", "reading the arm at 192.0.2.7 failed: something new"),
+        ("something new", "reading the arm at 127.0.0.7 failed: something new"),
     ],
 )
 def test_a_refusal_is_explained_and_tried_again(
@@ -148,14 +148,14 @@ def test_a_refusal_is_explained_and_tried_again(
     errors = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
     assert len(errors) == 1
     assert sentence in errors[0]
-    assert "states of 192.0.2.7 arrive (2 failures so far)" in caplog.text
+    assert "states of 127.0.0.7 arrive (2 failures so far)" in caplog.text
 
 
 def test_an_address_where_nothing_answers(read: Callable[..., Reading]) -> None:
     """Libfranka waits for a minute there, holding Python; the reading process is ended and tried anew."""
     reading = read([{"hang": True}, {"times": [1]}], connect_timeout_s=4.0)
     reading.wait(lambda: reading.reader.problem.startswith("no answer"))
-    assert "no answer from 192.0.2.7 within 4 s: is the arm on" in reading.reader.problem
+    assert "no answer from 127.0.0.7 within 4 s: is the arm on" in reading.reader.problem
     reading.wait(lambda: len(reading.states) == 1)
     assert reading.reader.counts["connection failures"] == 1
 
@@ -171,18 +171,18 @@ def test_closing_does_not_wait_for_a_connection(read: Callable[..., Reading]) ->
 def test_an_arm_that_falls_silent(read: Callable[..., Reading]) -> None:
     """Without an error of the library: noticed all the same."""
     reading = read([{"times": [1, 2]}])
-    reading.wait(lambda: "no state of 192.0.2.7 for 3 s" in reading.reader.problem)
+    reading.wait(lambda: "no state of 127.0.0.7 for 3 s" in reading.reader.problem)
     assert reading.reader.counts["connection failures"] == 1
 
 
 def test_unusable_states_are_refused_and_counted(read: Callable[..., Reading]) -> None:
     reading = read([{"times": [1, 2, 3], "nan": True}])
     reading.wait(lambda: reading.reader.counts["states refused"] == 3)
-    assert "states of 192.0.2.7 are not usable" in reading.reader.problem
+    assert "states of 127.0.0.7 are not usable" in reading.reader.problem
     assert reading.states == []
 
 
 def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pylibfranka", None)
     with pytest.raises(MissingDependencyError, match=r"pip install -r requirements/hardware\.txt"):
-        FrankaReader("192.0.2.7", 1000, lambda state: None)
+        FrankaReader("127.0.0.7", 1000, lambda state: None)
