@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 
 from eschernet_ros.capture.stillness import Motion, StillnessDetector
@@ -209,6 +208,8 @@ def blur_score(colour: np.ndarray, mask: np.ndarray) -> float:
     Returns:
         0..1; NaN for an object of fewer than 50 pixels, or one without any gradient.
     """
+    import cv2
+
     if np.count_nonzero(mask) < _LEAST_EDGE_PIXELS:
         return math.nan
     margin = 2 * _LINE_LENGTH
@@ -264,6 +265,8 @@ def box_region(camera: PinholeCamera, object_from_camera: SE3, size: Sequence[fl
         object_from_camera: pose of its optical frame in the object frame, metres.
         size: sides of the box, metres.
     """
+    import cv2
+
     region = np.zeros((camera.height, camera.width), np.uint8)
     corners = np.array([[x, y, z] for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (-0.5, 0.5)]) * size
     pixels = camera.project(object_from_camera.inverse() @ corners)

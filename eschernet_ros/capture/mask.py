@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 from scipy import ndimage
 
@@ -58,6 +57,8 @@ def depth_mask(evidence: MaskEvidence) -> np.ndarray:
 
 def without_specks(mask: np.ndarray) -> np.ndarray:
     """The mask [h, w] without parts smaller than 2 % of the largest one."""
+    import cv2
+
     if not mask.any():  # also of no pixels at all, which OpenCV does not survive
         return mask
     count, labels, figures, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)

@@ -7,7 +7,6 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from eschernet_ros.errors import EscherNetError
@@ -127,6 +126,8 @@ def gather_evidence(
 
 def grown(mask: np.ndarray, pixels: int) -> np.ndarray:
     """The mask [h, w] bool, larger by ``pixels`` on every side."""
+    import cv2
+
     if not mask.any():  # also of no pixels at all, which OpenCV does not survive
         return mask
     kernel = np.ones((2 * pixels + 1, 2 * pixels + 1), np.uint8)
@@ -140,6 +141,8 @@ def box_outline(
 
     With a corner behind the camera it is the whole image.
     """
+    import cv2
+
     half = _checked_sides(size) / 2.0
     low, high = -half - (margin, margin, 0.0), half + margin
     corners = np.array(list(itertools.product(*zip(low, high, strict=True))))

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import math
 
-import cv2
 import numpy as np
 
 from eschernet_ros.capture.mask import depth_mask, without_specks
@@ -36,6 +35,8 @@ def refined_mask(colour: np.ndarray, evidence: MaskEvidence) -> np.ndarray:
         [h, w] bool in the evidence's window. Without enough object or background in sight to learn colours from, it
         is the mask of depth alone.
     """
+    import cv2
+
     if not evidence.object.any():
         return evidence.object
     window = np.ascontiguousarray(colour[evidence.window])
@@ -55,6 +56,8 @@ def refined_mask(colour: np.ndarray, evidence: MaskEvidence) -> np.ndarray:
 
 def _labels(evidence: MaskEvidence) -> np.ndarray:
     """GrabCut's labels [h, w] uint8: what is sure, and what is likely where it is not."""
+    import cv2
+
     seen = without_specks(evidence.object)
     labels = np.full(seen.shape, cv2.GC_PR_BGD, np.uint8)
     labels[~evidence.measured | seen] = cv2.GC_PR_FGD

@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from eschernet_ros.capture.mask import without_specks
@@ -71,6 +70,8 @@ class SegmentationModel:
         Raises:
             EscherNetError: the network fails, or answers something that is not one mask.
         """
+        import cv2
+
         small = cv2.resize(picture, (self.width, self.height), interpolation=cv2.INTER_AREA)
         normalised = (small.astype(np.float32) / np.float32(255.0) - _MEAN) / _DEVIATION
         try:

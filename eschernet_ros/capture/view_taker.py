@@ -173,14 +173,14 @@ class ViewTaker:
                 while not self._closed and self._frame is None and not self._overdue():
                     wait = min((r.deadline for r in self._requests), default=None)
                     self._changed.wait(None if wait is None else max(0.0, wait - time.monotonic()))
-                requests = list(self._requests) if self._closed or self._frame is None else []
-                frame, self._frame = self._frame, None
                 closed = self._closed
+                # also while frames keep coming that are refused: each may take longer than the next one is away
+                ended = [r for r in self._requests if closed or r.deadline <= time.monotonic()]
+                frame, self._frame = self._frame, None
+            self._fail(ended, "the capture was closed" if closed else None)
             if closed:
-                self._fail(requests, "the capture was closed")
                 return
             if frame is None:
-                self._fail([r for r in requests if r.deadline <= time.monotonic()], None)
                 continue
             try:
                 self._handle(frame)

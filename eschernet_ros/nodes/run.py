@@ -49,9 +49,11 @@ def run(make_node: Callable[[], ClosableNode]) -> None:
     The executor has one thread: work that takes long runs in threads of the nodes, so a callback never waits.
     Exit status 2 when the node cannot start, 1 when one of its threads failed; the reason is one line on the log.
     """
-    interruptible = True
+    interruptible, interrupted = True, False
 
     def on_interrupt(_number: int, _frame: object) -> None:
+        nonlocal interrupted
+        interrupted = True
         if interruptible:
             raise KeyboardInterrupt
 
@@ -63,9 +65,10 @@ def run(make_node: Callable[[], ClosableNode]) -> None:
     try:
         node = make_node()
     except (EscherNetError, MissingDependencyError) as error:
-        rclpy.logging.get_logger("eschernet_ros").fatal(str(error))
+        if not interrupted:  # else an interrupt inside a compiled module's import, which calls it an ImportError
+            rclpy.logging.get_logger("eschernet_ros").fatal(str(error))
         rclpy.try_shutdown()
-        sys.exit(2)
+        sys.exit(0 if interrupted else 2)
     except KeyboardInterrupt:
         rclpy.try_shutdown()
         return

@@ -323,3 +323,26 @@ def test_an_object_that_moved_is_seen_anew() -> None:
         assert rig.views[1].scores.nearest_angle_rad > 0.9
     finally:
         rig.taker.close()
+
+
+def test_refused_frames_that_keep_coming_do_not_outlast_the_deadline() -> None:
+    """Each frame waits for its pose until the next one is there; the request is answered all the same, in its time."""
+    rig = Rig(pose_timeout_s=0.2)
+    stop = threading.Event()
+
+    def keep_offering() -> None:
+        stamp_ns = 500 * MS
+        while not stop.wait(0.02):
+            stamp_ns += 20 * MS
+            rig.taker.offer(frame(stamp_ns))
+
+    offering = threading.Thread(target=keep_offering)
+    offering.start()
+    try:
+        rig.stand((0.2, 0.0, 0.05), 0, 100 * MS)
+        with pytest.raises(NoFrameError, match="newest"):
+            rig.taker.request(timeout_s=0.5).result(20.0)
+    finally:
+        stop.set()
+        offering.join()
+        rig.taker.close()
