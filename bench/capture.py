@@ -6,7 +6,7 @@ franka_ros2 do; the capture node receives them, and a view is asked of it twice 
 complete in the capture node and lost; how old a frame is when its last message is there (p50, p99); shares of a core;
 memory.
 
-    .venv/bin/python bench/capture.py [--seconds 30] [--width 1280 --height 720] [--fps 30]
+    .venv/bin/python bench/capture.py [--seconds 30] [--width 1280 --height 720] [--fps 30] [--publisher-depth 5]
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped
 from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
+from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, Image
 
 from eschernet_ros.demo.client import GraphClient
@@ -45,9 +46,10 @@ class Camera(Node):
         super().__init__("camera")
         self.options = options
         prefix = "/camera/camera"
-        self.colour = self.create_publisher(Image, f"{prefix}/color/image_raw", qos.CAMERA_IMAGE)
+        kept = QoSProfile(depth=options.publisher_depth)  # reliable, volatile
+        self.colour = self.create_publisher(Image, f"{prefix}/color/image_raw", kept)
         self.info = self.create_publisher(CameraInfo, f"{prefix}/color/camera_info", qos.CAMERA_INFO)
-        self.depth = self.create_publisher(Image, f"{prefix}/aligned_depth_to_color/image_raw", qos.CAMERA_IMAGE)
+        self.depth = self.create_publisher(Image, f"{prefix}/aligned_depth_to_color/image_raw", kept)
         self.pose = self.create_publisher(PoseStamped, "/franka_robot_state_broadcaster/current_pose", qos.POSE_STREAM)
         rng = np.random.default_rng(0)
         shape = (options.height, options.width)
@@ -62,7 +64,9 @@ class Camera(Node):
         self.create_timer(1 / 250, self.publish_pose)
 
     def publish_frame(self) -> None:
-        """One frame: colour, camera_info, depth, of one stamp."""
+        """One frame: colour, camera_info, depth, of one stamp; none before all of them have a listener."""
+        if not all(publisher.get_subscription_count() for publisher in (self.colour, self.info, self.depth)):
+            return
         stamp = self.get_clock().now().to_msg()
         colour, depth = self.pictures[self.frames % PICTURES]
         height, width = depth.shape
@@ -133,6 +137,8 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=1280)
     parser.add_argument("--height", type=int, default=720)
     parser.add_argument("--fps", type=float, default=30.0)
+    parser.add_argument("--publisher-depth", type=int, default=5, help="messages that the camera keeps (default: 5)")
+    parser.add_argument("--view-every", type=float, default=0.5, metavar="S", help="seconds between views; 0: none")
     parser.add_argument("--publish", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.publish is not None:
@@ -146,7 +152,8 @@ def main() -> None:
             reports = CaptureReports(client)
             client.wait(client._take_view.service_is_ready, 60.0, "the capture's start")
             written = Path(folder) / "frames"
-            size = [f"--{name}={getattr(options, name)}" for name in ("width", "height", "fps")]
+            names = ("width", "height", "fps", "publisher_depth")
+            size = [f"--{name.replace('_', '-')}={getattr(options, name)}" for name in names]
             camera = graph.start(
                 "camera", [sys.executable, str(Path(__file__).resolve()), "--publish", str(written), *size]
             )
@@ -156,12 +163,13 @@ def main() -> None:
             before = {name: cpu_seconds(pid) for name, pid in processes.items()}
             started, views, refused = time.monotonic(), 0, 0
             while time.monotonic() < started + options.seconds:
-                try:
-                    client.take_view()
-                    views += 1
-                except EscherNetError:
-                    refused += 1
-                time.sleep(0.5)
+                if options.view_every:
+                    try:
+                        client.take_view()
+                        views += 1
+                    except EscherNetError:
+                        refused += 1
+                time.sleep(options.view_every or 0.1)
             took = time.monotonic() - started
             shares = {name: (cpu_seconds(pid) - before[name]) / took for name, pid in processes.items()}
             peak = peak_mib(capture.process.pid)
@@ -170,11 +178,13 @@ def main() -> None:
             time.sleep(2.0)  # one more report
             published, complete = int(written.read_text()), reports.count("frames")
             print(
-                f"{options.width}x{options.height} colour and depth, {options.fps:g} frames/s asked for, "
+                f"{options.width}x{options.height} colour and depth, {options.fps:g} frames/s, "
+                f"publisher keeps {options.publisher_depth}, "
                 f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {took:.0f} s\n"
                 f"published {published}, complete in the capture node {complete}, lost {published - complete}\n"
                 f"frame complete after: p50 {reports.values['frame complete after ms, p50']} ms, "
                 f"p99 {reports.values['frame complete after ms, p99']} ms (last 300 frames)\n"
+                f"unmatched: {reports.count('unmatched colour')} colour, {reports.count('unmatched depth')} depth\n"
                 f"views taken meanwhile: {views}, refused {refused}\n"
                 f"share of a core: {', '.join(f'{name} {share:.0%}' for name, share in shares.items())}; "
                 f"capture's peak memory {peak:.0f} MiB"
