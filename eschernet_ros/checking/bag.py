@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eschernet_ros.checking.bag_messages import camera_of, colour_of, depth_of, transform_of
+from eschernet_ros.capture.image_messages import depth_from_image
+from eschernet_ros.checking.bag_messages import camera_of, colour_of, transform_of
 from eschernet_ros.checking.pose_track import PoseTrack
 from eschernet_ros.errors import EscherNetError, first_line
 from eschernet_ros.geometry import SE3, PinholeCamera
@@ -128,7 +129,7 @@ def read_frames(
             if connection.topic == topics.colour:
                 half["colour"] = colour_of(message)
             else:
-                half["depth"] = depth_of(message)
+                half["depth"] = depth_from_image(message)
             if "colour" in half and ("depth" in half or stamp not in depths):
                 wanted.discard(stamp)
                 del halves[stamp]
