@@ -20,6 +20,7 @@ from eschernet_ros.optional import MissingDependencyError
 COMMANDS = {
     "calibrate": ("eschernet_ros.cli.calibrate", "find where the camera is on the arm (hand-eye calibration)"),
     "check": ("eschernet_ros.cli.check", "judge whether poses and pictures of a recording, or of the live graph, fit"),
+    "dataset": ("eschernet_ros.cli.dataset", "look into, check, split, merge and convert data sets"),
     "demo": ("eschernet_ros.cli.demo", "run the main job on the simulated bench and draw what came of it"),
     "doctor": ("eschernet_ros.cli.doctor", "say what is wrong with this computer and its ROS graph, and the remedy"),
     "filter-renders": ("eschernet_ros.cli.filter_renders", "list renders that are empty, broken or miss the object"),
