@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """From streams of images and arm poses to posed views of the object."""
 
-from eschernet_ros.capture.assemble import ViewAssembler, mid_exposure_ns
+from eschernet_ros.capture.assemble import PlacedFrame, ViewAssembler, mid_exposure_ns
 from eschernet_ros.capture.clock_check import StampClock
+from eschernet_ros.capture.develop import DevelopedView, develop
 from eschernet_ros.capture.frame_metadata import FrameMetadata, MetadataLog, parse_frame_metadata
 from eschernet_ros.capture.gates import Gates, Rejection, ViewScores
 from eschernet_ros.capture.mask import object_mask
@@ -33,6 +34,7 @@ from eschernet_ros.capture.view_taker import (
 __all__ = [
     "NS_PER_S",
     "DecodedFrame",
+    "DevelopedView",
     "Exposure",
     "Frame",
     "FrameMetadata",
@@ -40,6 +42,7 @@ __all__ = [
     "MetadataLog",
     "Motion",
     "NoFrameError",
+    "PlacedFrame",
     "PoseBuffer",
     "PoseBufferEmpty",
     "PoseBufferStatistics",
@@ -58,6 +61,7 @@ __all__ = [
     "ViewRejectedError",
     "ViewScores",
     "ViewTaker",
+    "develop",
     "mid_exposure_ns",
     "object_mask",
     "parse_frame_metadata",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eschernet_ros.capture.gates import ViewScores, box_region, image_scores
+from eschernet_ros.capture.develop import develop
 from eschernet_ros.capture.mask_method import ObjectMasker
 from eschernet_ros.capture.pose_buffer import NS_PER_S, PoseBuffer, PoseSample
 from eschernet_ros.capture.pose_error import PoseError, pose_error
@@ -23,7 +23,6 @@ from eschernet_ros.geometry import (
     aim_deviation,
     look_at_origin,
     model_camera,
-    resample,
     spherical_from_pose,
 )
 
@@ -43,6 +42,32 @@ def mid_exposure_ns(image_stamp_ns: int, exposure_s: float, time_offset_s: float
     is ahead.
     """
     return image_stamp_ns + round((time_offset_s - exposure_s / 2.0) * NS_PER_S)
+
+
+@dataclass(frozen=True, eq=False)
+class PlacedFrame:
+    """Where the camera was when a frame was exposed.
+
+    Attributes:
+        stamp_ns: middle of the exposure, the time of the pose.
+        sample: the arm's interpolated pose.
+        base_from_source: pose of the camera that took the picture, metres.
+        base_from_camera: pose of the model's camera: the same centre; other axes where it is aimed at the object.
+        camera: the model's camera.
+        exposure_s, exposure_source: as in `PosedView`.
+        error: bounds on what the pose may be off by.
+        warnings: sentences about pose and place.
+    """
+
+    stamp_ns: int
+    sample: PoseSample
+    base_from_source: SE3
+    base_from_camera: SE3
+    camera: PinholeCamera
+    exposure_s: float
+    exposure_source: str
+    error: PoseError
+    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,36 +161,56 @@ class ViewAssembler:
         """
         if index < 0:
             raise EscherNetError(f"the view's index must not be negative, it is {index}")
+        placed = self.place(source_camera, image_stamp_ns, poses, exposure_s)
+        developed = develop(
+            colour,
+            depth,
+            mask,
+            source_camera=source_camera,
+            camera=placed.camera,
+            base_from_source=placed.base_from_source,
+            base_from_camera=placed.base_from_camera,
+            object_frame=self.object_frame,
+            masker=self.masker,
+            mask_margin=self.mask_margin,
+            plane_margin=self.plane_margin,
+        )
+        return PosedView(
+            index=index,
+            stamp_ns=placed.stamp_ns,
+            image_stamp_ns=image_stamp_ns,
+            image=developed.image,
+            mask=developed.mask,
+            camera=placed.camera,
+            source_camera=source_camera,
+            base_from_camera_optical=placed.base_from_camera,
+            object_frame=self.object_frame,
+            pose_sample=placed.sample,
+            frame_from_camera_optical=self.ee_from_camera_optical,
+            exposure_s=placed.exposure_s,
+            exposure_source=placed.exposure_source,
+            pose_error=placed.error,
+            scores=developed.scores,
+            warnings=(*developed.warnings, *placed.warnings),
+            source_mask=developed.source_mask,
+        )
+
+    def place(
+        self, source_camera: PinholeCamera, image_stamp_ns: int, poses: PoseBuffer, exposure_s: float | None = None
+    ) -> PlacedFrame:
+        """Find where the camera was in the middle of a frame's exposure; needs no pixels.
+
+        Args: as `assemble`.
+
+        Raises:
+            PoseUnavailable: there is no pose at the middle of the exposure (too new, too old, gap).
+            EscherNetError: an exposure outside 0..1 s.
+        """
         stamp_ns = self.mid_exposure_ns(image_stamp_ns, exposure_s)
         sample = poses.lookup(stamp_ns, self.max_gap_s)
         base_from_source = sample.pose @ self.ee_from_camera_optical
-        object_from_source = self.object_frame.base_from_object.inverse() @ base_from_source
-
-        warnings = []
-        region = mask
-        if region is None:
-            region = box_region(source_camera, object_from_source, self.object_frame.size)
-        if mask is None:
-            mask = self.masker(
-                colour,
-                depth,
-                source_camera,
-                object_from_source,
-                self.object_frame.size,
-                self.mask_margin,
-                self.plane_margin,
-            )
-        if mask is None:
-            warnings.append("there is neither a mask nor depth: the background is taken for the object")
-
         base_from_camera = self._aimed(base_from_source) if self.aim_at_object else base_from_source
         camera = model_camera(self.image_size)
-        turn = base_from_source.inverse() @ base_from_camera
-        resampled = resample(colour, source_camera, camera, mask, turn.rotation if self.aim_at_object else None)
-        if mask is not None:
-            warnings += _mask_warnings(mask, resampled.mask)
-        warnings += self._object_warnings(base_from_source, base_from_camera, source_camera, camera)
-        warnings += self._pose_warnings(sample, base_from_camera)
         exposure = self.exposure_s if exposure_s is None else exposure_s
         error = pose_error(
             poses,
@@ -176,23 +221,18 @@ class ViewAssembler:
             exposure,
             self.time_uncertainty_s,
         )
+        warnings = self._object_warnings(base_from_source, base_from_camera, source_camera, camera)
+        warnings += self._pose_warnings(sample, base_from_camera)
         warnings += self._error_warnings(error, sample)
-        return PosedView(
-            index=index,
+        return PlacedFrame(
             stamp_ns=stamp_ns,
-            image_stamp_ns=image_stamp_ns,
-            image=resampled.image,
-            mask=resampled.mask,
+            sample=sample,
+            base_from_source=base_from_source,
+            base_from_camera=base_from_camera,
             camera=camera,
-            source_camera=source_camera,
-            base_from_camera_optical=base_from_camera,
-            object_frame=self.object_frame,
-            pose_sample=sample,
-            frame_from_camera_optical=self.ee_from_camera_optical,
             exposure_s=exposure,
             exposure_source="parameter" if exposure_s is None else "metadata",
-            pose_error=error,
-            scores=ViewScores(**image_scores(colour, depth, mask, region)),
+            error=error,
             warnings=tuple(warnings),
         )
 
@@ -263,29 +303,6 @@ class ViewAssembler:
             f"{error.camera_speed:.3f} m/s, poses are {sample.gap_ns / 1e6:.1f} ms apart and stamps are good to "
             f"{self.time_uncertainty_s * 1e3:g} ms; move slower or let the arm rest"
         ]
-
-
-def _mask_warnings(mask: np.ndarray, model_mask: np.ndarray) -> list[str]:
-    if not mask.any():
-        return [
-            "the mask is empty: no pixel belongs to the object; check the object's box, the hand-eye "
-            "calibration and the depth"
-        ]
-    warnings = []
-    for name, image_mask in (("camera's", mask), ("model's", model_mask)):
-        edges = {
-            "top": image_mask[0],
-            "bottom": image_mask[-1],
-            "left": image_mask[:, 0],
-            "right": image_mask[:, -1],
-        }
-        touched = [side for side, edge in edges.items() if edge.any()]
-        if touched:
-            warnings.append(
-                f"the mask touches the {', '.join(touched)} border of the {name} image: the object may be "
-                "cut off there; move the camera back or turn it"
-            )
-    return warnings
 
 
 def _check_exposure(exposure_s: float) -> None:

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pixels of image messages, read by rclpy from a topic or by rosbags from a file. Knows fields by name only."""
+"""Pixels of image messages, read by rclpy from a topic or by rosbags from a file. Knows fields by name only.
+
+Beside Image also CompressedImage (image_transport): JPEG and PNG colour, PNG depth (``compressed`` and
+``compressedDepth``), since bags often hold nothing else.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +23,10 @@ _COLOUR = {
 }
 
 
+_DEPTH_HEADER = 12
+"""Bytes before the PNG of a compressedDepth message: format and two numbers for inverse depth (image_transport)."""
+
+
 def _rows(message: Any, dtype: np.dtype, channels: int) -> np.ndarray:
     """Return the pixels [H,W,channels] of a message, without the padding at the end of its rows."""
     row = message.width * channels * dtype.itemsize
@@ -33,11 +41,13 @@ def _rows(message: Any, dtype: np.dtype, channels: int) -> np.ndarray:
 
 
 def colour_from_image(message: Any) -> np.ndarray:
-    """Return [H,W,3] uint8 RGB of an 8-bit image message.
+    """Return [H,W,3] uint8 RGB of an 8-bit Image, or of a CompressedImage.
 
     Raises:
         EscherNetError: for another encoding, or data that do not fit the size.
     """
+    if hasattr(message, "format"):
+        return np.ascontiguousarray(_decompressed(message, message.data, colour=True)[..., ::-1])
     if message.encoding not in _COLOUR:
         raise EscherNetError(
             f"colour image has encoding '{message.encoding}'; understood are {', '.join(_COLOUR)} "
@@ -50,9 +60,22 @@ def colour_from_image(message: Any) -> np.ndarray:
 def depth_from_image(message: Any) -> np.ndarray:
     """Return [H,W] float32 metres (0 = no measurement) of a depth image: 16UC1 in mm or 32FC1 in m (REP 118).
 
+    A CompressedImage must hold millimetres as 16-bit PNG, with or without compressedDepth's header.
+
     Raises:
         EscherNetError: for another encoding, or data that do not fit the size.
     """
+    if hasattr(message, "format"):
+        data = bytes(message.data)
+        if "compressedDepth" in message.format or data[:4] != b"\x89PNG":
+            data = data[_DEPTH_HEADER:]
+        depth = _decompressed(message, data, colour=False)
+        if depth.dtype != np.uint16 or depth.ndim != 2:
+            raise EscherNetError(
+                f"compressed depth (format '{message.format}') holds {depth.dtype} {list(depth.shape)}; 16-bit PNG of one "
+                "channel (16UC1, millimetres) is understood: record the raw depth image"
+            )
+        return depth.astype(np.float32) * np.float32(1e-3)
     order = ">" if message.is_bigendian else "<"
     if message.encoding in ("16UC1", "mono16"):
         return _rows(message, np.dtype(order + "u2"), 1)[..., 0].astype(np.float32) * np.float32(1e-3)
@@ -69,3 +92,15 @@ def mask_from_image(message: Any) -> np.ndarray:
     if message.encoding not in ("mono8", "8UC1"):
         raise EscherNetError(f"mask image has encoding '{message.encoding}'; it must be mono8 or 8UC1")
     return np.asarray(_rows(message, np.dtype(np.uint8), 1)[..., 0] >= 128)
+
+
+def _decompressed(message: Any, data: Any, *, colour: bool) -> np.ndarray:
+    """The picture of a CompressedImage as OpenCV reads it."""
+    import cv2
+
+    flags = cv2.IMREAD_COLOR if colour else cv2.IMREAD_UNCHANGED
+    buffer = np.frombuffer(data, np.uint8)
+    picture = cv2.imdecode(buffer, flags) if len(buffer) else None
+    if picture is None:
+        raise EscherNetError(f"a compressed image (format '{message.format}', {len(buffer)} bytes) cannot be decoded")
+    return np.asarray(picture)

@@ -41,6 +41,7 @@ class PosedView:
         pose_error: bounds on what the pose may be off by.
         scores: what the gates look at.
         warnings: sentences about what may spoil the view; empty when nothing does.
+        source_mask: [H, W] bool of ``source_camera``; None where it is not known, as after a journey through a message.
     """
 
     index: int
@@ -59,6 +60,7 @@ class PosedView:
     pose_error: PoseError = _UNKNOWN_ERROR
     scores: ViewScores = _NO_SCORES
     warnings: tuple[str, ...] = ()
+    source_mask: np.ndarray | None = None
 
     @property
     def camera_gl_from_object(self) -> SE3:
