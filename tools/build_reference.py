@@ -17,6 +17,7 @@ from typing import Any
 from eschernet_ros.nodes import (
     bench,
     capture,
+    coverage,
     franka_state,
     hand_eye_publisher,
     object_finder,
@@ -34,6 +35,7 @@ NODES = {
     "capture": capture,
     "synthesis": synthesis,
     "recorder": recorder,
+    "coverage": coverage,
     "franka_state": franka_state,
     "realsense": realsense,
     "object_finder": object_finder,

@@ -35,7 +35,7 @@ packages = pytest.importorskip("ament_index_python.packages")
 
 BENCH_NODES = ("bench", "capture", "recorder", "synthesis")
 """What all.launch.py starts."""
-NODES = (*BENCH_NODES, "franka_state", "object_finder", "realsense")
+NODES = (*BENCH_NODES, "coverage", "franka_state", "object_finder", "realsense")
 FILES = ("all", *NODES)
 
 
@@ -151,6 +151,11 @@ def test_a_node_starts_with_its_parameter_file(name: str, start: Callable[..., d
     [
         ("bench", {"object": "duck", "tour": "true"}, {"object": "duck", "tour": True}),
         ("capture", {"auto": "true"}, {"auto": True}),
+        (
+            "coverage",
+            {"object_name": "007", "elevation_min_deg": "-20"},
+            {"object_name": "007", "elevation_min_deg": -20.0},
+        ),
         ("franka_state", {"robot_ip": "10.0.0.2"}, {"robot_ip": "10.0.0.2", "joint_prefix": "fr3"}),
         (
             "realsense",

@@ -44,8 +44,8 @@ def test_colcon_builds_it(tmp_path: Path, layout: str) -> None:
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     install = tmp_path / "install" / ("" if layout == "--merge-install" else "eschernet_ros")
     assert {p.name for p in (install / "lib/eschernet_ros").iterdir()} == {
-        *("bench", "capture", "franka_state", "hand_eye_publisher", "object_finder", "realsense", "recorder"),
-        *("synthesis", "eschernet-ros"),
+        *("bench", "capture", "coverage", "franka_state", "hand_eye_publisher", "object_finder", "realsense"),
+        *("recorder", "synthesis", "eschernet-ros"),
     }
     for interface in INTERFACES:
         assert (install / "share/eschernet_ros" / interface).exists()
