@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads ROS 2 bags (mcap, sqlite3) without ROS: what a check needs of them, in bounded memory.
+"""What a check needs of a bag, in bounded memory.
 
 A first pass keeps poses, joint states, transforms and the stamps of pictures; the second decodes only the few frames
-that were chosen. Bags are read through ``rosbags`` (pure Python); nothing is replayed and no clock is involved.
+that were chosen. Nothing is replayed and no clock is involved.
 """
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,18 +15,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eschernet_ros.capture.image_messages import depth_from_image
-from eschernet_ros.checking.bag_messages import camera_of, colour_of, transform_of
+from eschernet_ros.bags import BagMessage, BagReader, find_topic, open_bag
+from eschernet_ros.capture.image_messages import colour_from_image, depth_from_image
+from eschernet_ros.capture.message_fields import camera_of, stamp_of, transform_of
 from eschernet_ros.checking.pose_track import PoseTrack
-from eschernet_ros.errors import EscherNetError, first_line
+from eschernet_ros.errors import EscherNetError
 from eschernet_ros.geometry import SE3, PinholeCamera
-from eschernet_ros.optional import require
 
 _POSE_TYPE, _INFO_TYPE = "geometry_msgs/msg/PoseStamped", "sensor_msgs/msg/CameraInfo"
 _IMAGE_TYPES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
 _TF_TYPE, _JOINT_TYPE = "tf2_msgs/msg/TFMessage", "sensor_msgs/msg/JointState"
 _STATE_TYPES = ("franka_msgs/msg/FrankaRobotState",)
-_INSTALL = "pip install rosbags"
 
 
 @dataclass(frozen=True)
@@ -82,11 +79,6 @@ class BagContents:
     notes: list[str]
 
 
-def is_bag(path: Path) -> bool:
-    """Whether a path looks like a ROS 2 bag: a folder with metadata.yaml, or one file of it."""
-    return (path / "metadata.yaml").is_file() or (path.is_file() and path.suffix in (".mcap", ".db3"))
-
-
 def scan_bag(path: Path, topics: BagTopics | None = None) -> BagContents:
     """Read everything but the pictures.
 
@@ -95,15 +87,13 @@ def scan_bag(path: Path, topics: BagTopics | None = None) -> BagContents:
         MissingDependencyError: rosbags is not installed.
     """
     wanted = topics or BagTopics()
-    with _opened(path) as reader:
-        found, notes = _resolve(reader, wanted, path)
+    with open_bag(path) as bag:
+        found, notes = _resolve(bag, wanted, path)
         scan = _Scan()
         names = {found.colour, found.camera_info, found.pose, found.depth, "/tf", "/tf_static"} - {""}
-        connections = [
-            c for c in reader.connections if c.topic in names or c.msgtype == _JOINT_TYPE or c.msgtype in _STATE_TYPES
-        ]
-        for connection, _, raw in reader.messages(connections=connections):
-            scan.take(reader, connection, raw, found)
+        names |= {topic.name for topic in bag.topics if topic.type == _JOINT_TYPE or topic.type in _STATE_TYPES}
+        for message in bag.messages(names):
+            scan.take(message, found)
     return scan.contents(path, found, notes)
 
 
@@ -118,18 +108,16 @@ def read_frames(
     depths = wanted & set(contents.depth_stamps_ns)
     topics = contents.topics
     halves: dict[int, dict[str, Any]] = {}
-    with _opened(contents.path) as reader:
-        connections = [c for c in reader.connections if c.topic in (topics.colour, topics.depth)]
-        for connection, _, raw in reader.messages(connections=connections):
-            stamp = _header_stamp(raw)
+    with open_bag(contents.path) as bag:
+        for message in bag.messages({topics.colour, topics.depth} - {""}):
+            stamp = message.stamp_ns
             if stamp not in wanted:
                 continue
             half = halves.setdefault(stamp, {})
-            message = reader.deserialize(raw, connection.msgtype)
-            if connection.topic == topics.colour:
-                half["colour"] = colour_of(message)
+            if message.topic == topics.colour:
+                half["colour"] = colour_from_image(message.decode())
             else:
-                half["depth"] = depth_from_image(message)
+                half["depth"] = depth_from_image(message.decode())
             if "colour" in half and ("depth" in half or stamp not in depths):
                 wanted.discard(stamp)
                 del halves[stamp]
@@ -153,34 +141,34 @@ class _Scan:
         self.joints: list[NDArray[np.float64]] = []
         self.ee: list[tuple[int, SE3]] = []
 
-    def take(self, reader: Any, connection: Any, raw: bytes, topics: BagTopics) -> None:
+    def take(self, message: BagMessage, topics: BagTopics) -> None:
         """One message; pictures are not decoded."""
-        topic, kind = connection.topic, connection.msgtype
+        topic, kind = message.topic, message.type
         if topic == topics.colour:
-            self.colour.append(_header_stamp(raw))
+            self.colour.append(message.stamp_ns)
         elif topic == topics.depth:
-            self.depth.append(_header_stamp(raw))
+            self.depth.append(message.stamp_ns)
         elif topic == topics.pose:
-            self._pose(reader.deserialize(raw, kind))
+            self._pose(message.decode())
         elif topic == topics.camera_info:
             if self.camera is None:
-                self.camera = camera_of(reader.deserialize(raw, kind))
+                self.camera = camera_of(message.decode())
         elif kind == _TF_TYPE:
-            for transform in reader.deserialize(raw, kind).transforms:
+            for transform in message.decode().transforms:
                 child, parent = transform.child_frame_id.strip("/"), transform.header.frame_id.strip("/")
                 self.edges.add((child, parent, topic))
                 if topic.endswith("tf_static"):
                     self.static[(parent, child)] = transform_of(transform.transform)
         elif kind == _JOINT_TYPE:
-            self._joints(reader.deserialize(raw, kind))
+            self._joints(message.decode())
         elif kind in _STATE_TYPES:
-            state = reader.deserialize(raw, kind)
+            state = message.decode()
             if hasattr(state, "f_t_ee"):
-                self.ee.append((_stamp(state.header), transform_of(state.f_t_ee.pose)))
+                self.ee.append((stamp_of(state.header), transform_of(state.f_t_ee.pose)))
 
     def _pose(self, message: Any) -> None:
         position, orientation = message.pose.position, message.pose.orientation
-        self.pose_stamps.append(_stamp(message.header))
+        self.pose_stamps.append(stamp_of(message.header))
         self.positions.append((position.x, position.y, position.z))
         self.quaternions.append((orientation.x, orientation.y, orientation.z, orientation.w))
         frame = message.header.frame_id
@@ -190,7 +178,7 @@ class _Scan:
         names = {name: index for index, name in enumerate(message.name)}
         arm = [next((i for name, i in names.items() if name.endswith(f"joint{j}")), None) for j in range(1, 8)]
         if None not in arm and len(message.position) == len(message.name):
-            self.joint_stamps.append(_stamp(message.header))
+            self.joint_stamps.append(stamp_of(message.header))
             self.joints.append(np.array([message.position[i] for i in arm], dtype=np.float64))
 
     def contents(self, path: Path, topics: BagTopics, notes: list[str]) -> BagContents:
@@ -220,67 +208,19 @@ class _Scan:
         )
 
 
-def _resolve(reader: Any, wanted: BagTopics, path: Path) -> tuple[BagTopics, list[str]]:
+def _resolve(bag: BagReader, wanted: BagTopics, path: Path) -> tuple[BagTopics, list[str]]:
     """The wanted topics, or the only ones that fit; and sentences about each that was taken instead."""
-    by_topic = {connection.topic: connection.msgtype for connection in reader.connections}
     notes: list[str] = []
 
     def find(name: str, kinds: Sequence[str], what: str, option: str, words: Sequence[str], needed: bool = True) -> str:
-        if name in by_topic:
-            if by_topic[name] not in kinds:
-                raise EscherNetError(f"{path}: {name} is of type {by_topic[name]}; {what} must be {' or '.join(kinds)}")
-            return name
-        fits = [t for t, kind in by_topic.items() if kind in kinds and all(_said(t, word) for word in words)]
-        if len(fits) == 1 and name:
-            notes.append(f"{what} was read from {fits[0]}; there is no {name}.")
-            return fits[0]
-        if not needed:
-            return ""
-        of_kind = sorted(t for t, kind in by_topic.items() if kind in kinds)
-        raise EscherNetError(
-            f"{path} has no topic {name} for {what}; of its type are in it: {', '.join(of_kind) or 'none'}. "
-            f"Name one with {option}."
-        )
+        found, note = find_topic(path, bag.topics, name, kinds, what, f"Name one with {option}", words, needed)
+        notes.extend([note] if note else [])
+        return found
 
     colour = find(wanted.colour, _IMAGE_TYPES, "the colour image", "--colour-topic", ("color|colour|rgb", "!depth"))
     info = find(wanted.camera_info, (_INFO_TYPE,), "the camera's intrinsics", "--camera-info-topic", ("!depth",))
-    depth = find(wanted.depth, _IMAGE_TYPES[:1], "aligned depth", "--depth-topic", ("align", "depth"), needed=False)
+    depth = find(wanted.depth, _IMAGE_TYPES, "aligned depth", "--depth-topic", ("align", "depth"), needed=False)
     pose = find(wanted.pose, (_POSE_TYPE,), "the arm's pose", "--pose-topic", ("pose",))
     if not depth and wanted.depth:
         notes.append("There is no aligned depth in the bag: only features and masks are compared.")
     return BagTopics(colour, info, depth, pose), notes
-
-
-def _said(topic: str, word: str) -> bool:
-    """Whether a topic's name holds one of the words (joined by ``|``), or holds none of them (``!``)."""
-    lower = topic.lower()
-    if word.startswith("!"):
-        return word[1:] not in lower
-    return any(part in lower for part in word.split("|"))
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    """An open reader of a bag; errors of the library become sentences."""
-    highlevel = require("rosbags.highlevel", _INSTALL, "reading bags")
-    typesys = require("rosbags.typesys", _INSTALL, "reading bags")
-    if path.is_file():
-        path = path.parent
-    if not (path / "metadata.yaml").is_file():
-        raise EscherNetError(f"{path} is no ROS 2 bag: there is no metadata.yaml in it; ros2 bag reindex writes one")
-    store = typesys.get_typestore(typesys.Stores.ROS2_HUMBLE)
-    try:
-        with highlevel.AnyReader([path], default_typestore=store) as reader:
-            yield reader
-    except highlevel.AnyReaderError as error:
-        raise EscherNetError(f"the bag {path} cannot be read: {first_line(error)}") from error
-
-
-def _stamp(header: Any) -> int:
-    return int(header.stamp.sec) * 1_000_000_000 + int(header.stamp.nanosec)
-
-
-def _header_stamp(raw: bytes) -> int:
-    """The header's stamp of a serialised message that begins with one, without decoding the rest (CDR)."""
-    seconds, nanoseconds = struct.unpack_from("<iI" if raw[1] & 1 else ">iI", raw, 4)
-    return int(seconds) * 1_000_000_000 + int(nanoseconds)

@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         nargs="?",
         metavar="SOURCE",
-        help="a data set folder, a folder with cam.info.txt, or a ROS 2 bag; none with --live",
+        help="a data set folder, a folder with cam.info.txt, or a bag; none with --live",
     )
     parser.add_argument("--live", action="store_true", help="listen to the running graph instead")
     parser.add_argument("--seconds", type=float, default=20.0, help="how long --live listens (default: %(default)s)")
@@ -79,7 +79,7 @@ def _read(
     arguments: argparse.Namespace, progress: Callable[[str], None]
 ) -> tuple[CheckRecording, RecordingFacts | None]:
     """The recording of whatever the source is."""
-    from eschernet_ros.checking.bag import is_bag
+    from eschernet_ros.bags import is_bag
     from eschernet_ros.checking.from_dataset import dataset_recording
     from eschernet_ros.checking.rgbd_folder import is_rgbd_folder, rgbd_recording
     from eschernet_ros.checking.streams import bag_recording, end_effector_of

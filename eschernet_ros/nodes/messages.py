@@ -15,6 +15,7 @@ from eschernet_ros.capture import PosedView, PoseError, PoseSample, ViewScores
 from eschernet_ros.capture.image_messages import colour_from_image as colour_from_image
 from eschernet_ros.capture.image_messages import depth_from_image as depth_from_image
 from eschernet_ros.capture.image_messages import mask_from_image as mask_from_image
+from eschernet_ros.capture.message_fields import camera_of, transform_of
 from eschernet_ros.errors import EscherNetError
 from eschernet_ros.geometry import SE3, ObjectFrame, PinholeCamera
 from eschernet_ros.msg import PosedView as PosedViewMessage
@@ -53,10 +54,7 @@ def from_pose(pose: Pose) -> SE3:
     Raises:
         EscherNetError: for NaN, or a quaternion that is not of unit length (all zero: never filled in).
     """
-    position, orientation = pose.position, pose.orientation
-    return SE3.from_quaternion_xyzw(
-        [orientation.x, orientation.y, orientation.z, orientation.w], [position.x, position.y, position.z]
-    )
+    return transform_of(pose)
 
 
 def from_transform(transform: Transform) -> SE3:
@@ -65,8 +63,7 @@ def from_transform(transform: Transform) -> SE3:
     Raises:
         EscherNetError: as :func:`from_pose`.
     """
-    t, r = transform.translation, transform.rotation
-    return SE3.from_quaternion_xyzw([r.x, r.y, r.z, r.w], [t.x, t.y, t.z])
+    return transform_of(transform)
 
 
 def to_pose_stamped(transform: SE3, frame_id: str, stamp: Time) -> PoseStamped:
@@ -134,13 +131,7 @@ def from_camera_info(message: CameraInfo) -> PinholeCamera:
     Raises:
         EscherNetError: for an uncalibrated camera (all zero K) or a distortion model that is not OpenCV's.
     """
-    models = ("", "plumb_bob", "rational_polynomial")
-    if message.distortion_model not in models and any(message.d):
-        raise EscherNetError(
-            f"camera_info of frame '{message.header.frame_id}' has distortion model '{message.distortion_model}'; "
-            f"understood are {', '.join(models[1:])}: rectify the images first (image_proc)"
-        )
-    return PinholeCamera.from_matrix(message.k, message.width, message.height, tuple(message.d))
+    return camera_of(message)
 
 
 def to_posed_view(

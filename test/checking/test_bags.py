@@ -95,7 +95,7 @@ def test_missing_topics_are_named(bag, tmp_path):
         scan_bag(bag, BagTopics(pose=""))
     with pytest.raises(EscherNetError, match=r"/tf_static is of type tf2_msgs/msg/TFMessage; the arm's pose must be"):
         scan_bag(bag, BagTopics(pose="/tf_static"))
-    with pytest.raises(EscherNetError, match=r"no metadata\.yaml"):
+    with pytest.raises(EscherNetError, match=r"neither a metadata\.yaml nor a file"):
         scan_bag(tmp_path)
 
 
