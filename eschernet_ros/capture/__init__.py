@@ -4,6 +4,7 @@
 from eschernet_ros.capture.assemble import PlacedFrame, ViewAssembler, mid_exposure_ns
 from eschernet_ros.capture.clock_check import StampClock
 from eschernet_ros.capture.develop import DevelopedView, develop
+from eschernet_ros.capture.frame import DecodedFrame, Exposure, Frame
 from eschernet_ros.capture.frame_metadata import FrameMetadata, MetadataLog, parse_frame_metadata
 from eschernet_ros.capture.gates import Gates, Rejection, ViewScores
 from eschernet_ros.capture.mask import object_mask
@@ -22,14 +23,8 @@ from eschernet_ros.capture.pose_error import PoseError, pose_error
 from eschernet_ros.capture.posed_view import PosedView
 from eschernet_ros.capture.stamp_join import StampJoin
 from eschernet_ros.capture.stillness import Motion, StillnessDetector
-from eschernet_ros.capture.view_taker import (
-    DecodedFrame,
-    Exposure,
-    Frame,
-    NoFrameError,
-    ViewRejectedError,
-    ViewTaker,
-)
+from eschernet_ros.capture.view_judge import Verdict, ViewJudge
+from eschernet_ros.capture.view_taker import NoFrameError, ViewRejectedError, ViewTaker
 
 __all__ = [
     "NS_PER_S",
@@ -57,7 +52,9 @@ __all__ = [
     "StampClock",
     "StampJoin",
     "StillnessDetector",
+    "Verdict",
     "ViewAssembler",
+    "ViewJudge",
     "ViewRejectedError",
     "ViewScores",
     "ViewTaker",

@@ -111,6 +111,12 @@ class MetadataLog:
             self._changed.wait_for(lambda: stamp_ns in self._known, timeout_s)
             return self._known.get(stamp_ns)
 
+    def clear(self) -> None:
+        """Forget all, because their images belong to a time that is over."""
+        with self._changed:
+            self._known.clear()
+            self._newest = None
+
     @property
     def newest(self) -> FrameMetadata | None:
         """What came last, or None."""

@@ -72,8 +72,8 @@ def depth_from_image(message: Any) -> np.ndarray:
         depth = _decompressed(message, data, colour=False)
         if depth.dtype != np.uint16 or depth.ndim != 2:
             raise EscherNetError(
-                f"compressed depth (format '{message.format}') holds {depth.dtype} {list(depth.shape)}; 16-bit PNG of one "
-                "channel (16UC1, millimetres) is understood: record the raw depth image"
+                f"compressed depth (format '{message.format}') holds {depth.dtype} {list(depth.shape)}; 16-bit PNG of "
+                "one channel (16UC1, millimetres) is understood: record the raw depth image"
             )
         return depth.astype(np.float32) * np.float32(1e-3)
     order = ">" if message.is_bigendian else "<"

@@ -240,6 +240,12 @@ class PoseBuffer:
             self._stamps.clear()
             self._poses.clear()
 
+    @property
+    def newest_ns(self) -> int | None:
+        """Stamp of the newest sample held, None when empty."""
+        with self._lock:
+            return self._stamps[-1] if self._stamps else None
+
     def statistics(self) -> PoseBufferStatistics:
         """Size, time span and counters."""
         with self._lock:

@@ -57,6 +57,14 @@ class StampJoin:
                     self._dropped[name] += 1
             return None
 
+    def clear(self) -> None:
+        """Drop, and count, what waits: its partners belong to a time that is over."""
+        with self._lock:
+            for items in self._waiting.values():
+                for name in items:
+                    self._dropped[name] += 1
+            self._waiting.clear()
+
     @property
     def dropped(self) -> Mapping[str, int]:
         """Items per channel that never found their partners.

@@ -6,28 +6,18 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import Counter, deque
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
-
-import numpy as np
+from dataclasses import dataclass
 
 from eschernet_ros.capture.assemble import ViewAssembler
-from eschernet_ros.capture.gates import (
-    MOVING,
-    TOO_CLOSE,
-    Gates,
-    Rejection,
-    ViewScores,
-    motion_scores,
-    nearest_view,
-)
-from eschernet_ros.capture.pose_buffer import PoseBuffer, PoseSample, PoseTooNew, PoseUnavailable
+from eschernet_ros.capture.frame import Frame
+from eschernet_ros.capture.gates import MOVING, TOO_CLOSE, Gates, Rejection
+from eschernet_ros.capture.pose_buffer import PoseBuffer, PoseSample, PoseTooNew
 from eschernet_ros.capture.posed_view import PosedView
+from eschernet_ros.capture.view_judge import ViewJudge
 from eschernet_ros.errors import EscherNetError
-from eschernet_ros.geometry import SE3, ObjectFrame, PinholeCamera
 
 AUTO_RETRY_S = 0.5
 """After a picture was rejected, so long passes before the next unasked try: the gates look at decoded pixels."""
@@ -41,40 +31,6 @@ class NoFrameError(EscherNetError):
 
 class ViewRejectedError(EscherNetError):
     """A gate refused the view that was asked for, and waiting would not help; the message says which and why."""
-
-
-@dataclass(frozen=True)
-class DecodedFrame:
-    """Pixels and camera of one frame: colour [H,W,3] uint8, depth [H,W] float32 m or None, mask [H,W] bool or None."""
-
-    colour: np.ndarray
-    depth: np.ndarray | None
-    mask: np.ndarray | None
-    camera: PinholeCamera
-
-
-class Exposure(NamedTuple):
-    """A frame's exposure time, seconds, as its driver reports it (None: the assembler's); a warning for the view."""
-
-    seconds: float | None
-    warning: str = ""
-
-
-@dataclass(frozen=True)
-class Frame:
-    """A frame as it arrives: decoding costs milliseconds, so it is done only for the frames that become views.
-
-    Args:
-        image_stamp_ns: stamp of the camera driver.
-        source: anything the caller wants back with the view (a message header, for example).
-        decode: returns the pixels; may raise :class:`EscherNetError`.
-        exposure: returns the frame's exposure; may wait (bounded), and raise :class:`EscherNetError`.
-    """
-
-    image_stamp_ns: int
-    source: Any
-    decode: Callable[[], DecodedFrame]
-    exposure: Callable[[], Exposure] = lambda: Exposure(None)
 
 
 @dataclass
@@ -118,17 +74,15 @@ class ViewTaker:
         pose_timeout_s: float = 0.25,
         explain: Callable[[], str] = lambda: "no frame was offered",
     ) -> None:
-        self.counts: Counter[str] = Counter()
+        self._judge = ViewJudge(poses, gates)
+        self.counts = self._judge.counts
         self._assembler = assembler
         self._poses = poses
         self._on_view = on_view
-        self._gates = gates or Gates()
         self._auto = auto
         self._gates_on_request = gates_on_request
         self._pose_timeout_s = pose_timeout_s
         self._explain = explain
-        self._next_index = 0
-        self._taken: list[tuple[ObjectFrame, SE3]] = []
         self._auto_again = 0.0
         self._auto_refused = ""
         self._changed = threading.Condition()
@@ -159,6 +113,13 @@ class ViewTaker:
             self._requests.append(request)
             self._changed.notify()
         return request.future
+
+    def clear(self) -> None:
+        """Forget the frame that waits: it belongs to a time that is over."""
+        with self._changed:
+            if self._frame is not None:
+                self.counts["frames forgotten: time jumped back"] += 1
+            self._frame = None
 
     def close(self) -> None:
         """End the thread; requests still waiting fail."""
@@ -207,59 +168,20 @@ class ViewTaker:
         if request is None and (not self._auto or time.monotonic() < self._auto_again):
             return
         gated = request is None or self._gates_on_request
-        try:
-            exposure = frame.exposure()
-            sample = self._wait_for_pose(frame, assembler, exposure.seconds)
-            scores = self._place_scores(sample, assembler, gated)
-            if gated and (rejections := self._gates.place(scores)):
-                self._reject(request, rejections)
-                return
-            view = self._view(frame, assembler, exposure, scores)
-            rejections = self._gates.image(view.scores)
-            if gated and rejections:
-                self._reject(request, rejections)
+        verdict = self._judge.judge(frame, assembler, gated=gated, lookup=self._wait_for_pose)
+        if verdict.view is None:
+            self._reject(request, verdict.rejections)
+            if verdict.picture:
                 self._auto_again = time.monotonic() + AUTO_RETRY_S
-                return
-        except EscherNetError as error:
-            self._reject(request, [Rejection(type(error).__name__, str(error), True)])
             return
-        view = replace(view, warnings=(*view.warnings, *(rejection.reason for rejection in rejections)))
-        self._next_index += 1
         self._auto_refused = ""
-        self._taken.append((assembler.object_frame, sample.pose @ assembler.ee_from_camera_optical))
-        self.counts["views"] += 1
-        self._on_view(view, frame)
+        self._on_view(verdict.view, frame)
         if request is not None:
             self._end(request)
-            request.future.set_result(view)
+            request.future.set_result(verdict.view)
 
-    def _view(self, frame: Frame, assembler: ViewAssembler, exposure: Exposure, place: ViewScores) -> PosedView:
-        decoded = frame.decode()
-        view = assembler.assemble(
-            decoded.colour,
-            decoded.depth,
-            decoded.mask,
-            decoded.camera,
-            frame.image_stamp_ns,
-            self._poses,
-            self._next_index,
-            exposure.seconds,
-        )
-        picture = view.scores
-        scores = replace(
-            place,
-            blur=picture.blur,
-            saturated=picture.saturated,
-            black=picture.black,
-            depth_coverage=picture.depth_coverage,
-        )
-        warnings = (*view.warnings, exposure.warning) if exposure.warning else view.warnings
-        return replace(view, scores=scores, warnings=warnings)
-
-    def _reject(self, request: _Request | None, rejections: list[Rejection]) -> None:
-        """Count a frame that is not taken, and say why: in the answer to a request, else once in the log."""
-        for rejection in rejections:
-            self.counts[f"rejected: {rejection.gate}"] += 1
+    def _reject(self, request: _Request | None, rejections: Sequence[Rejection]) -> None:
+        """Say why a frame is not taken: in the answer to a request, else once in the log."""
         reason = "; ".join(rejection.reason for rejection in rejections)
         if request is None:
             gates = ", ".join(rejection.gate for rejection in rejections)
@@ -277,25 +199,13 @@ class ViewTaker:
         with self._changed:
             self._requests.remove(request)
 
-    def _wait_for_pose(self, frame: Frame, assembler: ViewAssembler, exposure_s: float | None) -> PoseSample:
-        """Wait, bounded, until the pose stream has passed the frame's mid-exposure; return the pose there."""
-        stamp_ns = assembler.mid_exposure_ns(frame.image_stamp_ns, exposure_s)
+    def _wait_for_pose(self, stamp_ns: int, max_gap_s: float) -> PoseSample:
+        """Wait, bounded, until the pose stream has passed a frame's mid-exposure; return the pose there."""
         deadline = time.monotonic() + self._pose_timeout_s
         while True:
             try:
-                return self._poses.lookup(stamp_ns, assembler.max_gap_s)
+                return self._poses.lookup(stamp_ns, max_gap_s)
             except PoseTooNew:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.002)
-
-    def _place_scores(self, sample: PoseSample, assembler: ViewAssembler, gated: bool) -> ViewScores:
-        """Measure rest and nearness; how the arm rested may be unknown where no gate depends on it."""
-        scores = nearest_view(sample.pose @ assembler.ee_from_camera_optical, assembler.object_frame, self._taken)
-        if self._gates.stillness is not None:
-            try:
-                scores |= motion_scores(self._gates.stillness.motion(self._poses, sample.stamp_ns))
-            except PoseUnavailable:
-                if gated:
-                    raise
-        return ViewScores(**scores)
