@@ -44,31 +44,41 @@ def psnr(image: NDArray, truth: NDArray, mask: NDArray[np.bool_] | None = None) 
     a, b = _pair(image, truth)
     squared = (a.astype(np.float64) - b.astype(np.float64)) ** 2
     if mask is not None:
-        if mask.dtype != np.bool_ or mask.shape != a.shape[:2]:
-            raise EscherNetError(f"The mask must be bool {list(a.shape[:2])}, not {mask.dtype} {list(mask.shape)}.")
-        if not mask.any():
-            raise EscherNetError("The mask is empty; a foreground PSNR needs at least one pixel of it.")
+        _check_mask(mask, a, "PSNR")
         squared = squared[mask]
     error = float(squared.mean())
     return math.inf if error == 0.0 else 10.0 * math.log10(255.0**2 / error)
 
 
-def ssim(image: NDArray, truth: NDArray) -> float:
+def ssim(image: NDArray, truth: NDArray, mask: NDArray[np.bool_] | None = None) -> float:
     """Structural similarity of 8-bit RGB images: scikit-image's with ``channel_axis``, as published.
 
     Args:
         image: [H,W,3] uint8, or float in [0, 1]; at least 7x7.
         truth: the same.
+        mask: bool [H,W]; the similarity of the windows around its pixels is averaged. None: scikit-image's own mean,
+            which leaves out a border of 3 pixels.
 
     Raises:
-        EscherNetError: when the shapes differ or the images are too small.
+        EscherNetError: when the shapes differ, the images are too small or the mask is empty.
         MissingDependencyError: when scikit-image is not installed.
     """
     a, b = _pair(image, truth)
     if min(a.shape[:2]) < 7:
         raise EscherNetError(f"SSIM needs images of at least 7x7 pixels, not {a.shape[1]}x{a.shape[0]}.")
     skimage = require("skimage.metrics", "pip install scikit-image", "the SSIM metric")
-    return float(skimage.structural_similarity(a, b, channel_axis=-1))
+    if mask is None:
+        return float(skimage.structural_similarity(a, b, channel_axis=-1))
+    _check_mask(mask, a, "SSIM")
+    _, places = skimage.structural_similarity(a, b, channel_axis=-1, full=True)
+    return float(places[mask].mean())
+
+
+def _check_mask(mask: NDArray[np.bool_], image: NDArray, metric: str) -> None:
+    if mask.dtype != np.bool_ or mask.shape != image.shape[:2]:
+        raise EscherNetError(f"The mask must be bool {list(image.shape[:2])}, not {mask.dtype} {list(mask.shape)}.")
+    if not mask.any():
+        raise EscherNetError(f"The mask is empty; a foreground {metric} needs at least one pixel of it.")
 
 
 def _pair(image: NDArray, truth: NDArray) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

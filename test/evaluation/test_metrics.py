@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from eschernet_ros.errors import EscherNetError
 from eschernet_ros.evaluation import psnr, ssim, to_uint8
 
 
@@ -95,3 +96,27 @@ def test_bad_input_of_psnr_is_a_sentence(arguments, words):
 def test_small_image_of_ssim_is_a_sentence():
     with pytest.raises(ValueError, match="at least 7x7"):
         ssim(np.zeros((6, 8, 3), np.uint8), np.zeros((6, 8, 3), np.uint8))
+
+
+def test_masked_ssim_averages_the_windows_around_the_mask():
+    from skimage.metrics import structural_similarity
+
+    rng = np.random.default_rng(2)
+    truth = rng.integers(0, 256, (24, 20, 3), dtype=np.uint8)
+    image = truth.copy()
+    image[12:] = rng.integers(0, 256, (12, 20, 3), dtype=np.uint8)
+    upper, lower = np.zeros((24, 20), bool), np.zeros((24, 20), bool)
+    upper[:8], lower[14:] = True, True
+    places = structural_similarity(image, truth, channel_axis=-1, full=True)[1]
+    assert ssim(image, truth, upper) == pytest.approx(1.0)
+    assert ssim(image, truth, lower) == pytest.approx(places[lower].mean())
+    assert ssim(image, truth, lower) < 0.2
+    with pytest.raises(EscherNetError, match="mask is empty; a foreground SSIM"):
+        ssim(image, truth, np.zeros((24, 20), bool))
+
+
+def test_psnr_is_that_of_scikit_image(pair):
+    from skimage.metrics import peak_signal_noise_ratio
+
+    noisy, truth = pair
+    assert psnr(noisy, truth) == pytest.approx(peak_signal_noise_ratio(truth, noisy, data_range=255), rel=1e-12)
