@@ -10,11 +10,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from eschernet_ros.datasets.errors import DatasetError
 from eschernet_ros.datasets.images import read_images
 from eschernet_ros.datasets.pose_file import read_pose
 from eschernet_ros.datasets.posed_images import PosedImages, format_ids
-from eschernet_ros.datasets.reader import DatasetReader, ReadOptions, ViewSplit, subfolders
+from eschernet_ros.datasets.reader import DatasetReader, ReadOptions, ViewSplit, first_references, subfolders
 
 _VIEW = re.compile(r"(\d{3})\.png")
 _RENDERS = Path("render_mvs_25") / "model"
@@ -61,11 +60,7 @@ class GsoReader(DatasetReader):
 
     def split(self, views: PosedImages, references: int, seed: int) -> ViewSplit:
         """The first views are references, all are targets, 10..24 less the references are scored."""
-        if not 1 <= references <= len(views):
-            raise DatasetError(
-                f"'{views.name}' has {len(views)} views; {references} references cannot be taken from them."
-            )
-        reference_ids = views.view_ids[:references]
+        reference_ids = first_references(views, references)
         scored = tuple(
             view_id
             for view_id in views.view_ids

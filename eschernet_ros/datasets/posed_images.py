@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eschernet_ros.datasets.errors import DatasetError
-from eschernet_ros.geometry import SE3
+from eschernet_ros.geometry import SE3, PinholeCamera
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +29,11 @@ class PosedImages:
         scale: model units per metre (1 / longest side of the object); None where the data set has no
             metric scale, or where its views differ in it.
         metadata: whatever else the layout records.
+        cameras: intrinsics of every view, of the images as they are here (resizing is accounted for), N of them;
+            None where the data set does not tell.
+        subsets: the data set's own named parts (``"train"``, ``"test"``): view ids, ascending; empty where it has
+            none.
+        licence: a sentence about what may be done with the pictures; empty where nothing is known.
     """
 
     name: str
@@ -40,6 +45,9 @@ class PosedImages:
     pose_source: str
     scale: float | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    cameras: tuple[PinholeCamera, ...] | None = None
+    subsets: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    licence: str = ""
 
     def __post_init__(self) -> None:
         """Check that the parts agree with each other.
@@ -65,6 +73,24 @@ class PosedImages:
             )
         if any(b <= a for a, b in zip(self.view_ids, self.view_ids[1:], strict=False)):
             raise DatasetError(f"'{self.name}': view ids must ascend without repeats, not {self.view_ids}.")
+        self._check_cameras()
+        for subset, ids in self.subsets.items():
+            unknown = sorted(set(ids) - set(self.view_ids))
+            if unknown:
+                raise DatasetError(f"'{self.name}': its part '{subset}' names views it has not: {format_ids(unknown)}.")
+
+    def _check_cameras(self) -> None:
+        if self.cameras is None:
+            return
+        if len(self.cameras) != len(self.view_ids):
+            raise DatasetError(f"'{self.name}': {len(self.cameras)} cameras do not fit {len(self.view_ids)} views.")
+        height, width = self.images.shape[1:3]
+        for view_id, camera in zip(self.view_ids, self.cameras, strict=True):
+            if (camera.width, camera.height) != (width, height):
+                raise DatasetError(
+                    f"'{self.name}': the image of view {view_id} is {width}x{height}, its camera "
+                    f"{camera.width}x{camera.height}."
+                )
 
     def __len__(self) -> int:
         """Number of views."""

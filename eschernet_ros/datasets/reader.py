@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from eschernet_ros.datasets.errors import DatasetError
+from eschernet_ros.datasets.placement import ObjectPlacement, PlacementRule
 from eschernet_ros.datasets.posed_images import PosedImages
 
 
@@ -21,10 +23,14 @@ class ReadOptions:
             files' own size.
         published_poses: read poses by the published rule of the layout even where the folder records
             more than that rule uses.
+        placement: where the object is in scenes that do not say it: a rule of
+            :func:`eschernet_ros.datasets.placement.choose_placement`, or the place itself. Layouts whose poses
+            have the object at the origin take no notice.
     """
 
     image_size: int | None = 256
     published_poses: bool = False
+    placement: PlacementRule | ObjectPlacement = "auto"
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,10 @@ class DatasetReader(ABC):
     """What the layout is, for lists."""
     looks_for: ClassVar[str]
     """What must lie in a folder for it to be of this layout, for error sentences."""
+    licence_note: ClassVar[str] = ""
+    """A sentence on the licence of the data set that the layout is named after; empty where there is none."""
+    yields_to: ClassVar[tuple[str, ...]] = ()
+    """Layouts whose objects often hold files of this one too: where one of them fits, it is taken instead."""
 
     @abstractmethod
     def objects(self, folder: Path) -> Mapping[str, Path]:
@@ -90,6 +100,17 @@ class DatasetReader(ABC):
         Raises:
             DatasetError: when the object has fewer views than that.
         """
+
+
+def first_references(views: PosedImages, count: int) -> tuple[int, ...]:
+    """The first ``count`` views.
+
+    Raises:
+        DatasetError: when there are fewer.
+    """
+    if not 1 <= count <= len(views):
+        raise DatasetError(f"'{views.name}' has {len(views)} views; {count} references cannot be taken from them.")
+    return views.view_ids[:count]
 
 
 def subfolders(folder: Path) -> list[Path]:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from eschernet_ros.datasets.errors import DatasetError
 from eschernet_ros.datasets.franka16_reader import Franka16Reader
 from eschernet_ros.datasets.gso import GsoReader
 from eschernet_ros.datasets.objaverse import ObjaverseReader
+from eschernet_ros.datasets.placement import ObjectPlacement, PlacementRule
 from eschernet_ros.datasets.posed_images import PosedImages
 from eschernet_ros.datasets.reader import DatasetReader, ReadOptions, ViewSplit
 
@@ -54,6 +55,7 @@ class Dataset:
         *,
         image_size: int | None = 256,
         published_poses: bool = False,
+        placement: PlacementRule | ObjectPlacement = "auto",
     ) -> PosedImages:
         """Read one object.
 
@@ -61,6 +63,7 @@ class Dataset:
             name: which one; None where the folder holds only one.
             image_size: side in pixels to which images are resized; None keeps the files' own size.
             published_poses: read poses by the published rule even where the folder records more.
+            placement: where the object is in scenes that do not say it; see :class:`ReadOptions`.
 
         Raises:
             DatasetError: when the name is missing or unknown, or a file is missing or damaged.
@@ -73,7 +76,7 @@ class Dataset:
             name = next(iter(self.folders))
         if name not in self.folders:
             raise DatasetError(f"{self.folder} holds no object '{name}'; its objects are {', '.join(self.folders)}.")
-        options = ReadOptions(image_size=image_size, published_poses=published_poses)
+        options = ReadOptions(image_size=image_size, published_poses=published_poses, placement=placement)
         return self.reader.read(name, self.folders[name], options)
 
     def __iter__(self) -> Iterator[PosedImages]:
@@ -89,6 +92,26 @@ class Dataset:
 def layouts() -> dict[str, str]:
     """The layouts that can be read: short name -> description."""
     return {name: reader.description for name, reader in READERS.items()}
+
+
+def fitting_readers(
+    folder: Path, candidates: Iterable[DatasetReader] | None = None
+) -> list[tuple[DatasetReader, Mapping[str, Path]]]:
+    """The readers whose layout the folder has, with its objects; those that yield to another one are left out.
+
+    Args:
+        folder: an object's folder or a collection.
+        candidates: the readers that are tried; None: all.
+
+    Raises:
+        DatasetError: when the folder cannot be listed.
+    """
+    try:
+        found = [(reader, reader.objects(folder)) for reader in candidates or READERS.values()]
+    except OSError as error:
+        raise DatasetError(f"{folder} cannot be listed: {error.strerror or error}.") from error
+    names = {reader.layout for reader, objects in found if objects}
+    return [(reader, objects) for reader, objects in found if objects and not names.intersection(reader.yields_to)]
 
 
 def open_dataset(folder: str | Path, layout: str | None = None) -> Dataset:
@@ -109,14 +132,7 @@ def open_dataset(folder: str | Path, layout: str | None = None) -> Dataset:
     if layout is not None and layout not in READERS:
         raise DatasetError(f"There is no layout '{layout}'; the known ones are {', '.join(READERS)}.")
     candidates = READERS.values() if layout is None else (READERS[layout],)
-    found: list[Dataset] = []
-    try:
-        for reader in candidates:
-            objects = reader.objects(path)
-            if objects:
-                found.append(Dataset(path, reader, objects))
-    except OSError as error:
-        raise DatasetError(f"{path} cannot be listed: {error.strerror or error}.") from error
+    found = [Dataset(path, reader, objects) for reader, objects in fitting_readers(path, candidates)]
     if not found:
         looked = "; ".join(f"{reader.layout}: {reader.looks_for}" for reader in candidates)
         raise DatasetError(

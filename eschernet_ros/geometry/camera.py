@@ -156,6 +156,19 @@ class PinholeCamera:
             cy=(self.cy + 0.5) * factor - 0.5,
         )
 
+    def resized(self, width: int, height: int) -> PinholeCamera:
+        """The camera of the whole image resized to ``width`` x ``height``; the focal lengths change separately."""
+        across, down = width / self.width, height / self.height
+        return replace(
+            self,
+            width=width,
+            height=height,
+            fx=self.fx * across,
+            fy=self.fy * down,
+            cx=(self.cx + 0.5) * across - 0.5,
+            cy=(self.cy + 0.5) * down - 0.5,
+        )
+
 
 def model_camera(size: int = MODEL_IMAGE_SIZE) -> PinholeCamera:
     """EscherNet's camera: square, f = 280 px at 256 px, principal point in the centre, no distortion.

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from eschernet_ros.datasets import READERS, DatasetError, DatasetReader, PosedImages, ReadOptions
+from eschernet_ros.datasets import READERS, DatasetError, DatasetReader, PosedImages, ReadOptions, fitting_readers
 from eschernet_ros.datasets.images import read_image
 from eschernet_ros.datasets.objaverse import ObjaverseReader, render_path
 from eschernet_ros.datasets.pose_file import read_pose
@@ -224,13 +224,9 @@ def _recorded_objects(folder: Path, minimum_views: int) -> tuple[dict[str, Train
     """Objects of the layouts that are not render folders."""
     scenes: dict[str, TrainingScene] = {}
     skipped: dict[str, str] = {}
-    for reader in READERS.values():
+    for reader, objects in fitting_readers(folder):
         if isinstance(reader, ObjaverseReader):
             continue
-        try:
-            objects = reader.objects(folder)
-        except OSError as error:
-            raise DatasetError(f"{folder} cannot be listed: {error.strerror or error}.") from error
         for name, path in objects.items():
             if is_ignored(name):
                 continue
