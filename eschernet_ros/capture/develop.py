@@ -56,8 +56,8 @@ def develop(
     Args:
         colour: [H, W, 3] uint8 RGB.
         depth: [H, W] float metres aligned to colour, or None.
-        mask: [H, W] bool exact mask, or None: the masker makes one. When it cannot for want of depth, the whole image is
-            foreground, with a warning.
+        mask: [H, W] bool exact mask, or None: the masker makes one. When it cannot for want of depth, the whole image
+            is foreground, with a warning.
         source_camera: the camera that took the picture.
         camera: the model's camera.
         base_from_source: pose of the source camera's optical frame in the base frame, metres.

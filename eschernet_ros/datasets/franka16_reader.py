@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,13 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eschernet_ros.datasets.errors import DatasetError
-from eschernet_ros.datasets.franka16_record import (
+from eschernet_ros.datasets.franka16_frames import FramesFile, read_frames_file
+from eschernet_ros.datasets.franka16_layout import (
     ANGLES_FILE,
-    FRAMES_FILE,
+    HEAD_FILE,
     IMAGES_FOLDER,
-    FramesFile,
+    JOURNAL_FILE,
+    OLD_FRAMES_FILE,
+    frame_number,
     image_name,
-    read_frames_file,
 )
 from eschernet_ros.datasets.images import read_images
 from eschernet_ros.datasets.posed_images import PosedImages, format_ids
@@ -28,12 +29,11 @@ from eschernet_ros.datasets.selection import random_ids
 from eschernet_ros.errors import EscherNetError
 from eschernet_ros.geometry import PUBLISHED_RADIUS, franka16_poses, stack_matrices
 
-_FRAME = re.compile(r"frame(\d+)\.png")
 _log = logging.getLogger(__name__)
 
 
 class Franka16Reader(DatasetReader):
-    """Reads the published layout; ``frames.json``, where this package recorded it, brings the full poses."""
+    """Reads the published layout; the journal, where this package recorded it, brings the full poses."""
 
     layout: ClassVar[str] = "franka16"
     description: ClassVar[str] = "Franka16: RGBA frames with azimuth and elevation, also as recorded here"
@@ -49,11 +49,11 @@ class Franka16Reader(DatasetReader):
         """The recorded frames, or the numbers of the images where nothing is recorded."""
         frames = read_frames_file(folder)
         if frames is not None:
-            return tuple(range(len(frames.records)))
+            return tuple(range(frames.finished))
         return tuple(_number(path) for path in _image_paths(folder))
 
     def read(self, name: str, folder: Path, options: ReadOptions) -> PosedImages:
-        """Read one object: by ``frames.json`` where there is one, else by the published rule."""
+        """Read one object: by its records where there are any, else by the published rule."""
         frames = None if options.published_poses else read_frames_file(folder)
         scale: float | None = None
         metadata: dict[str, Any] = {}
@@ -62,10 +62,16 @@ class Franka16Reader(DatasetReader):
             source = f"Published rule: azimuth and elevation of {ANGLES_FILE} at distance {PUBLISHED_RADIUS}."
         else:
             paths = _recorded_paths(folder, frames)
-            poses = stack_matrices(record.camera_gl_from_object for record in frames.records)
-            source = f"Full poses of {FRAMES_FILE}."
-            metadata = {"package_version": frames.package_version, "records": frames.records}
-            scales = [record.scale for record in frames.records]
+            records = frames.records[: frames.finished]
+            poses = stack_matrices(record.camera_gl_from_object for record in records)
+            source = f"Full poses of {_records_name(folder)}."
+            metadata = {
+                "package_version": frames.package_version,
+                "records": records,
+                "files": frames.files[: frames.finished],
+                "state": frames.state,
+            }
+            scales = [record.scale for record in records]
             if scales and np.ptp(scales) <= 1e-9 * max(scales):
                 scale = scales[0]
         if not paths:
@@ -102,20 +108,29 @@ def _is_object(folder: Path) -> bool:
     images = folder / IMAGES_FOLDER
     if not images.is_dir():
         return False
-    if (folder / FRAMES_FILE).is_file():
+    if _is_recorded(folder):
         return True
-    return (folder / ANGLES_FILE).is_file() and any(_FRAME.fullmatch(path.name) for path in images.iterdir())
+    return (folder / ANGLES_FILE).is_file() and any(frame_number(path) is not None for path in images.iterdir())
+
+
+def _is_recorded(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in (HEAD_FILE, OLD_FRAMES_FILE))
+
+
+def _records_name(folder: Path) -> str:
+    """The file that holds the records, for sentences."""
+    return JOURNAL_FILE if (folder / HEAD_FILE).is_file() else OLD_FRAMES_FILE
 
 
 def _number(path: Path) -> int:
-    match = _FRAME.fullmatch(path.name)
-    assert match is not None
-    return int(match.group(1))
+    number = frame_number(path)
+    assert number is not None
+    return number
 
 
 def _image_paths(folder: Path) -> list[Path]:
     images = folder / IMAGES_FOLDER
-    return sorted((path for path in images.iterdir() if _FRAME.fullmatch(path.name)), key=_number)
+    return sorted((path for path in images.iterdir() if frame_number(path) is not None), key=_number)
 
 
 def _published(folder: Path) -> tuple[list[Path], NDArray[np.float64]]:
@@ -131,7 +146,7 @@ def _published(folder: Path) -> tuple[list[Path], NDArray[np.float64]]:
         )
     paths = _image_paths(folder)
     if len(paths) != len(angles):
-        recorded = (folder / FRAMES_FILE).is_file()
+        recorded = _is_recorded(folder)
         raise DatasetError(
             f"{folder} holds {len(paths)} images but {len(angles)} rows in {ANGLES_FILE}; "
             + (
@@ -147,12 +162,21 @@ def _published(folder: Path) -> tuple[list[Path], NDArray[np.float64]]:
 
 
 def _recorded_paths(folder: Path, frames: FramesFile) -> list[Path]:
-    """The image of every recorded frame."""
-    paths = [folder / IMAGES_FOLDER / image_name(index) for index in range(len(frames.records))]
+    """The image of every recorded frame that is finished."""
+    unfinished = len(frames.records) - frames.finished
+    if unfinished:
+        sentence = (
+            f"{folder} is an unfinished recording: {unfinished} of its {len(frames.records)} frames have no picture "
+            f"for the model yet; `eschernet-ros dataset finish {folder}` makes them."
+        )
+        if not frames.finished:
+            raise DatasetError(sentence)
+        _log.warning("%s They are left out.", sentence)
+    paths = [folder / IMAGES_FOLDER / image_name(index) for index in range(frames.finished)]
     missing = [index for index, path in enumerate(paths) if not path.is_file()]
     if missing:
         raise DatasetError(
-            f"{folder / FRAMES_FILE} lists the frames {format_ids(missing)}, but their images in "
+            f"{folder / _records_name(folder)} lists the frames {format_ids(missing)}, but their images in "
             f"{IMAGES_FOLDER} are missing; restore them."
         )
     extra = sorted(path.name for path in set(_image_paths(folder)) - set(paths))
@@ -161,6 +185,6 @@ def _recorded_paths(folder: Path, frames: FramesFile) -> list[Path]:
             "%s: left out %s, which %s does not name; the recorder moves such images aside when it opens the folder.",
             folder,
             ", ".join(extra),
-            FRAMES_FILE,
+            _records_name(folder),
         )
     return paths

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``frames.json``: what the Franka16 layout has no place for.
+"""What is known of a recorded frame beside its pixels, and its form in JSON (docs/dataset.md).
 
-The published layout keeps two angles a frame. This file, beside it, keeps the full pose, the metric scale,
-the intrinsics and the stamps of every frame.
+The published Franka16 layout keeps two angles a frame. A record keeps the full poses, the metric scale, the intrinsics,
+the arm, the stamps and the scores.
 """
 
 from __future__ import annotations
@@ -11,27 +11,21 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
-from eschernet_ros import __version__
 from eschernet_ros.datasets.errors import DatasetError
 from eschernet_ros.datasets.published_loss import PublishedLoss, published_loss
 from eschernet_ros.geometry import SE3, ObjectFrame, PinholeCamera
-
-FRAMES_FILE = "frames.json"
-ANGLES_FILE = "angles.npy"
-IMAGES_FOLDER = "images_rgba"
-SCHEMA = "eschernet_ros/franka16-frames"
-SCHEMA_VERSION = 1
 
 _POSE_AGREEMENT = 1e-6
 """Largest difference of a matrix entry between the stored model pose and the one its metric pose gives."""
 
 
 class _PoseSample(Protocol):
+    @property
+    def pose(self) -> SE3: ...
     @property
     def gap_ns(self) -> int: ...
     @property
@@ -62,6 +56,8 @@ class _PosedView(Protocol):
     @property
     def pose_sample(self) -> _PoseSample: ...
     @property
+    def frame_from_camera_optical(self) -> SE3: ...
+    @property
     def quality(self) -> Mapping[str, float | str]: ...
     @property
     def warnings(self) -> Sequence[str]: ...
@@ -85,6 +81,27 @@ class PoseInterpolation:
 
 
 @dataclass(frozen=True, eq=False)
+class ArmRecord:
+    """The arm when a frame was taken, and how the camera sits on it.
+
+    Attributes:
+        base_frame: name of the robot's base frame.
+        pose_of: what ``base_from_arm`` is the pose of: ``ee`` (end effector) or ``flange``.
+        base_from_arm: its pose at mid-exposure, metres.
+        arm_from_camera_optical: the hand-eye transform used: the real camera's optical frame in that frame.
+        flange_from_ee: the end effector's offset F_T_EE that the calibration was converted with; None: none was needed.
+        joints: positions of the joints at mid-exposure by name, rad (m for sliding ones); empty where not known.
+    """
+
+    base_frame: str
+    pose_of: str
+    base_from_arm: SE3
+    arm_from_camera_optical: SE3
+    flange_from_ee: SE3 | None = None
+    joints: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
 class FrameRecord:
     """Everything known of one frame but its pixels.
 
@@ -100,6 +117,12 @@ class FrameRecord:
         warnings: sentences about this frame.
         quality: exposure, bounds on the pose's error and the scores of the capture's gates, by name; NaN where not
             known, empty when there are none.
+        base_from_source_optical: metric pose of the camera that took the picture; None where not known. Its centre is
+            that of ``base_from_camera_optical``, whose axes may have been turned towards the object.
+        arm: the arm and the calibration; None where there was none.
+        received_ns: when the frame arrived, by the clock of the recording computer; None where not known.
+        driver: what the camera's driver said of the frame, verbatim: stamps of the camera's own clock, the clock's
+            domain, frame number; empty where it said nothing.
     """
 
     camera_gl_from_object: SE3
@@ -112,6 +135,10 @@ class FrameRecord:
     interpolation: PoseInterpolation | None = None
     warnings: tuple[str, ...] = ()
     quality: Mapping[str, float | str] = field(default_factory=dict)
+    base_from_source_optical: SE3 | None = None
+    arm: ArmRecord | None = None
+    received_ns: int | None = None
+    driver: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check that the model pose is the metric pose seen through the object frame.
@@ -128,8 +155,18 @@ class FrameRecord:
             )
 
     @classmethod
-    def from_view(cls, view: _PosedView) -> FrameRecord:
-        """The record of a captured view."""
+    def from_view(
+        cls,
+        view: _PosedView,
+        *,
+        base_frame: str = "",
+        pose_of: str = "ee",
+        flange_from_ee: SE3 | None = None,
+        joints: Mapping[str, float] | None = None,
+        received_ns: int | None = None,
+        driver: Mapping[str, Any] | None = None,
+    ) -> FrameRecord:
+        """The record of a captured view; the keywords are what the view does not know (see the attributes)."""
         sample = view.pose_sample
         return cls(
             camera_gl_from_object=view.camera_gl_from_object,
@@ -147,6 +184,12 @@ class FrameRecord:
             ),
             warnings=tuple(view.warnings),
             quality=dict(view.quality),
+            base_from_source_optical=sample.pose @ view.frame_from_camera_optical,
+            arm=ArmRecord(
+                base_frame, pose_of, sample.pose, view.frame_from_camera_optical, flange_from_ee, dict(joints or {})
+            ),
+            received_ns=received_ns,
+            driver=dict(driver or {}),
         )
 
     @property
@@ -160,28 +203,25 @@ class FrameRecord:
         return published_loss(self.camera_gl_from_object)
 
 
-def image_name(index: int) -> str:
-    """File name of frame ``index``."""
-    return f"frame{index:06d}.png"
-
-
 def encode_record(index: int, record: FrameRecord) -> dict[str, Any]:
-    """One entry of ``frames.json``."""
+    """A record as JSON."""
     interpolation = record.interpolation
     return {
         "index": index,
-        "file": f"{IMAGES_FOLDER}/{image_name(index)}",
         "image_stamp_ns": int(record.image_stamp_ns),
         "stamp_ns": int(record.stamp_ns),
-        "camera_gl_from_object": record.camera_gl_from_object.matrix.tolist(),
-        "base_from_camera_optical": record.base_from_camera_optical.matrix.tolist(),
+        "received_ns": None if record.received_ns is None else int(record.received_ns),
+        "camera_gl_from_object": _matrix(record.camera_gl_from_object),
+        "base_from_camera_optical": _matrix(record.base_from_camera_optical),
+        **_source_poses(record),
         "object_frame": {
-            "base_from_object": record.object_frame.base_from_object.matrix.tolist(),
+            "base_from_object": _matrix(record.object_frame.base_from_object),
             "size": [float(side) for side in record.object_frame.size],
         },
         "scale": record.scale,
         "camera": _encode_camera(record.camera),
         "source_camera": None if record.source_camera is None else _encode_camera(record.source_camera),
+        "arm": None if record.arm is None else _encode_arm(record.arm),
         "interpolation": None
         if interpolation is None
         else {
@@ -191,20 +231,20 @@ def encode_record(index: int, record: FrameRecord) -> dict[str, Any]:
             "angular_speed": _number_or_null(interpolation.angular_speed),
         },
         "published_loss": record.loss.as_dict(),
+        "quality": encode_quality(record.quality),
+        "driver": dict(record.driver),
         "warnings": list(record.warnings),
-        "quality": {
-            name: value if isinstance(value, str) else _number_or_null(value) for name, value in record.quality.items()
-        },
     }
 
 
 def decode_record(entry: Mapping[str, Any]) -> FrameRecord:
-    """The record of an entry of ``frames.json``."""
+    """The record of its JSON; what schema 1 did not keep is empty."""
     frame, interpolation = entry["object_frame"], entry["interpolation"]
+    source, arm = entry.get("base_from_source_optical"), entry.get("arm")
     return FrameRecord(
-        camera_gl_from_object=SE3.from_matrix(np.array(entry["camera_gl_from_object"])),
-        base_from_camera_optical=SE3.from_matrix(np.array(entry["base_from_camera_optical"])),
-        object_frame=ObjectFrame(SE3.from_matrix(np.array(frame["base_from_object"])), tuple(frame["size"])),
+        camera_gl_from_object=_transform(entry["camera_gl_from_object"]),
+        base_from_camera_optical=_transform(entry["base_from_camera_optical"]),
+        object_frame=ObjectFrame(_transform(frame["base_from_object"]), tuple(frame["size"])),
         camera=_decode_camera(entry["camera"]),
         source_camera=None if entry["source_camera"] is None else _decode_camera(entry["source_camera"]),
         image_stamp_ns=int(entry["image_stamp_ns"]),
@@ -218,22 +258,26 @@ def decode_record(entry: Mapping[str, Any]) -> FrameRecord:
             angular_speed=_null_or_number(interpolation["angular_speed"]),
         ),
         warnings=tuple(entry["warnings"]),
-        quality={
-            name: value if isinstance(value, str) else _null_or_number(value)
-            for name, value in entry.get("quality", {}).items()
-        },
+        quality=decode_quality(entry.get("quality", {})),
+        base_from_source_optical=None if source is None else _transform(source),
+        arm=None if arm is None else _decode_arm(arm),
+        received_ns=entry.get("received_ns"),
+        driver=entry.get("driver", {}),
     )
 
 
-def encode_file(entry_lines: Sequence[str]) -> bytes:
-    """``frames.json`` from its entries, each already a line of JSON."""
-    head = json.dumps({"schema": SCHEMA, "schema_version": SCHEMA_VERSION, "package_version": __version__})
-    entries = ",\n".join(entry_lines)
-    return f'{head[:-1]}, "frames": [\n{entries}\n]}}\n'.encode()
+def encode_quality(quality: Mapping[str, float | str]) -> dict[str, float | str | None]:
+    """Scores as JSON: what is not known (NaN) becomes null."""
+    return {name: value if isinstance(value, str) else _number_or_null(value) for name, value in quality.items()}
 
 
-def encode_entry(entry: Mapping[str, Any]) -> str:
-    """An entry as a line of JSON.
+def decode_quality(entry: Mapping[str, float | str | None]) -> dict[str, float | str]:
+    """The inverse of `encode_quality`."""
+    return {name: value if isinstance(value, str) else _null_or_number(value) for name, value in entry.items()}
+
+
+def encode_line(entry: Mapping[str, Any]) -> str:
+    """An entry as a line of JSON, without its end.
 
     Raises:
         DatasetError: when a number in it is not finite.
@@ -241,58 +285,50 @@ def encode_entry(entry: Mapping[str, Any]) -> str:
     try:
         return json.dumps(entry, allow_nan=False)
     except ValueError as error:
-        raise DatasetError(f"Frame {entry['index']} holds a number that is not finite: {error}.") from error
+        raise DatasetError(f"Frame {entry.get('index')} holds a number that is not finite: {error}.") from error
 
 
-@dataclass(frozen=True, eq=False)
-class FramesFile:
-    """The content of ``frames.json``.
+def _source_poses(record: FrameRecord) -> dict[str, Any]:
+    """The real camera in base and object frame."""
+    base_from_source = record.base_from_source_optical
+    if base_from_source is None:
+        return {"base_from_source_optical": None, "object_from_source_optical": None}
+    object_from_source = record.object_frame.base_from_object.inverse() @ base_from_source
+    return {
+        "base_from_source_optical": _matrix(base_from_source),
+        "object_from_source_optical": _matrix(object_from_source),
+    }
 
-    Attributes:
-        package_version: the version of this package that wrote it.
-        records: the frames, in order; frame i is ``images_rgba/frame%06d.png``.
-    """
 
-    package_version: str
-    records: tuple[FrameRecord, ...]
+def _encode_arm(arm: ArmRecord) -> dict[str, Any]:
+    return {
+        "base_frame": arm.base_frame,
+        "pose_of": arm.pose_of,
+        "base_from_arm": _matrix(arm.base_from_arm),
+        "arm_from_camera_optical": _matrix(arm.arm_from_camera_optical),
+        "flange_from_ee": None if arm.flange_from_ee is None else _matrix(arm.flange_from_ee),
+        "joints": {name: float(value) for name, value in arm.joints.items()},
+    }
 
 
-def read_frames_file(folder: Path) -> FramesFile | None:
-    """Read ``folder/frames.json``; None when there is none.
+def _decode_arm(entry: Mapping[str, Any]) -> ArmRecord:
+    return ArmRecord(
+        base_frame=str(entry["base_frame"]),
+        pose_of=str(entry["pose_of"]),
+        base_from_arm=_transform(entry["base_from_arm"]),
+        arm_from_camera_optical=_transform(entry["arm_from_camera_optical"]),
+        flange_from_ee=None if entry["flange_from_ee"] is None else _transform(entry["flange_from_ee"]),
+        joints=dict(entry["joints"]),
+    )
 
-    Raises:
-        DatasetError: when it is damaged, of another kind, or of a newer schema.
-    """
-    path = folder / FRAMES_FILE
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{path} cannot be read: {error}.") from error
-    try:
-        content = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise DatasetError(f"{path} is damaged (line {error.lineno}: {error.msg}); restore it.") from error
-    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
-        raise DatasetError(f"{path} is not of the schema '{SCHEMA}'; it was written by something else.")
-    version = content.get("schema_version")
-    if version != SCHEMA_VERSION:
-        raise DatasetError(
-            f"{path} has schema version {version}, written by eschernet_ros "
-            f"{content.get('package_version')}; this version ({__version__}) reads version {SCHEMA_VERSION}."
-        )
-    records = []
-    try:
-        for index, entry in enumerate(content["frames"]):
-            expected = f"{IMAGES_FOLDER}/{image_name(index)}"
-            if entry["index"] != index or entry["file"] != expected:
-                raise DatasetError(f"its entry {index} is for {entry['file']} instead of {expected}")
-            records.append(decode_record(entry))
-    except (KeyError, TypeError, ValueError) as error:
-        reason = f"no {error}" if isinstance(error, KeyError) else str(error)
-        raise DatasetError(f"{path} is damaged at frame {len(records)}: {reason}; restore it.") from error
-    return FramesFile(package_version=str(content.get("package_version")), records=tuple(records))
+
+def _matrix(transform: SE3) -> list[list[float]]:
+    rows: list[list[float]] = transform.matrix.tolist()
+    return rows
+
+
+def _transform(rows: Sequence[Sequence[float]]) -> SE3:
+    return SE3.from_matrix(np.array(rows))
 
 
 def _number_or_null(value: float) -> float | None:

@@ -48,7 +48,7 @@ class PublishedLoss:
             f"The published Franka16 rule puts this camera at distance {PUBLISHED_RADIUS} instead of "
             f"{PUBLISHED_RADIUS * self.radius_ratio:.3f} and turns it by {self.aim_deg:.1f} deg in aim, "
             f"{abs(self.roll_deg):.1f} deg in roll and {self.direction_deg:.1f} deg in direction; "
-            "frames.json keeps the true pose."
+            "the record keeps the true pose."
         )
 
 

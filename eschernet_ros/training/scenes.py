@@ -91,7 +91,7 @@ class RecordedObject(TrainingScene):
     """An object of any layout that :mod:`eschernet_ros.datasets` reads, for example an own recording.
 
     It is read as a whole at first use and kept in memory at the size last asked for. Own recordings give the full
-    poses of ``frames.json``, not the published azimuth and elevation.
+    poses of the journal, not the published azimuth and elevation.
 
     Attributes:
         folder: the object's folder.

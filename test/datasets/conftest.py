@@ -89,6 +89,30 @@ def published_loader():
     return load
 
 
+@pytest.fixture(scope="session")
+def journal_frames():
+    """Function: folder -> the entries of the journal's frames."""
+
+    def read(folder: Path) -> list[dict]:
+        entries = [json.loads(line) for line in (folder / "frames.jsonl").read_text().splitlines()]
+        return [entry for entry in entries if entry["kind"] == "frame"]
+
+    return read
+
+
+@pytest.fixture
+def edit_journal():
+    """Function: (folder, change) -> rewrites the journal after ``change(entries)``."""
+
+    def edit(folder: Path, change) -> None:
+        path = folder / "frames.jsonl"
+        entries = [json.loads(line) for line in path.read_text().splitlines()]
+        change(entries)
+        path.write_text("".join(f"{json.dumps(entry)}\n" for entry in entries))
+
+    return edit
+
+
 @pytest.fixture
 def edit_json():
     """Function: (file, change) -> rewrites the file after ``change(content)``."""

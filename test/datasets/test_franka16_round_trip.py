@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import tempfile
 from dataclasses import replace
@@ -66,7 +65,7 @@ def test_any_pose_survives_the_own_reader_exactly(record_of, image_of, transform
     np.testing.assert_array_equal(
         views.camera_gl_from_world, [record.camera_gl_from_object.matrix for record in records]
     )
-    assert "frames.json" in views.pose_source
+    assert "frames.jsonl" in views.pose_source
     for number, (record, stored) in enumerate(zip(records, kept.records, strict=True)):
         np.testing.assert_array_equal(stored.base_from_camera_optical.matrix, record.base_from_camera_optical.matrix)
         np.testing.assert_array_equal(
@@ -89,14 +88,16 @@ def tilted(upright):
     return roll @ aside @ upright(0.4, 1.0, 2.1)
 
 
-def test_loss_of_the_published_rule_is_measured_returned_and_stored(record_of, image_of, tilted, tmp_path):
+def test_loss_of_the_published_rule_is_measured_returned_and_stored(
+    record_of, image_of, tilted, journal_frames, tmp_path
+):
     with Franka16Writer(tmp_path) as writer:
         written = writer.add(image_of(0)[0], record_of(tilted), image_of(0)[1])
     assert written.loss.radius_ratio == pytest.approx(2.1 / 1.5)
     assert written.loss.aim_deg == pytest.approx(6.0)
     assert abs(written.loss.roll_deg) == pytest.approx(20.0)
     assert written.loss.direction_deg == pytest.approx(0.0, abs=1e-6)
-    stored = json.loads((tmp_path / "frames.json").read_text())["frames"][0]["published_loss"]
+    stored = journal_frames(tmp_path)[0]["published_loss"]
     assert stored == written.loss.as_dict()
     sentence = written.loss.sentence()
     assert "2.100" in sentence
@@ -118,13 +119,11 @@ def test_published_poses_on_request(record_of, image_of, tilted, published_loade
     assert views.scale is None
 
 
-def test_folder_without_frames_json_is_read_by_the_published_rule(
-    record_of, image_of, upright, published_loader, tmp_path
-):
+def test_folder_without_records_is_read_by_the_published_rule(record_of, image_of, upright, published_loader, tmp_path):
     with Franka16Writer(tmp_path) as writer:
         for number in range(3):
             writer.add(image_of(number)[0], record_of(upright(number, 1.2, 1.9)), image_of(number)[1])
-    (tmp_path / "frames.json").unlink()
+    (tmp_path / "recording.json").unlink()
     views = open_dataset(tmp_path).read()
     np.testing.assert_allclose(views.camera_gl_from_world, published_loader(tmp_path)[1], atol=1e-9)
     assert views.images.shape == (3, 256, 256, 3)
@@ -161,11 +160,22 @@ def test_record_of_a_captured_view(record_of, upright):
         base_from_camera_optical=record.base_from_camera_optical,
         object_frame=record.object_frame,
         camera_gl_from_object=record.camera_gl_from_object,
-        pose_sample=SimpleNamespace(gap_ns=5, offset_ns=2, linear_speed=0.25, angular_speed=0.5),
+        pose_sample=SimpleNamespace(
+            pose=SE3.from_rotvec([0.1, 0.2, 0.3], [0.4, 0.5, 0.6]),
+            gap_ns=5,
+            offset_ns=2,
+            linear_speed=0.25,
+            angular_speed=0.5,
+        ),
+        frame_from_camera_optical=SE3.from_rotvec([0.0, 0.0, 0.3], [0.0, 0.1, 0.0]),
         warnings=["moving"],
         quality={"exposure_s": 0.008, "exposure_source": "metadata", "blur": math.nan},
     )
-    taken = FrameRecord.from_view(view)
+    taken = FrameRecord.from_view(view, base_frame="base", pose_of="flange", joints={"j1": 0.5}, received_ns=7)
+    assert taken.arm.base_frame == "base" and taken.arm.pose_of == "flange" and taken.arm.joints == {"j1": 0.5}
+    expected = view.pose_sample.pose @ view.frame_from_camera_optical
+    assert taken.base_from_source_optical.is_close(expected, atol=1e-12)
+    assert taken.received_ns == 7
     assert taken.quality == view.quality
     assert taken.interpolation == PoseInterpolation(5, 2, 0.25, 0.5)
     assert taken.warnings == ("moving",)
@@ -187,18 +197,13 @@ def test_unknown_speed_and_missing_extras_are_kept(record_of, image_of, upright,
 
 
 def test_what_the_capture_measured_is_kept(record_of, image_of, upright, tmp_path):
-    """Scores that are not known stay so; a recording from before they were kept has none."""
+    """Scores that are not known stay so."""
     quality = {"exposure_s": 0.008, "exposure_source": "metadata", "error_pixels": 0.3, "blur": math.nan}
     with Franka16Writer(tmp_path) as writer:
         writer.add(image_of(0)[0], record_of(upright(0.2, 1.0, 1.6), quality=quality), image_of(0)[1])
     (record,) = read_frames_file(tmp_path).records
     assert math.isnan(record.quality["blur"])
     assert {**record.quality, "blur": None} == {**quality, "blur": None}
-    path = tmp_path / "frames.json"
-    content = json.loads(path.read_text())
-    assert content["frames"][0].pop("quality")["blur"] is None
-    path.write_text(json.dumps(content))
-    assert read_frames_file(tmp_path).records[0].quality == {}
 
 
 def test_record_whose_two_poses_disagree_is_refused(record_of, upright):

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eschernet_ros.datasets import DatasetError, DatasetWriteError, Franka16Writer, open_dataset
+from eschernet_ros.datasets import DatasetError, DatasetWriteError, Franka16Writer, open_dataset, read_frames_file
 from eschernet_ros.geometry import SE3
 
 
@@ -69,17 +69,19 @@ def test_what_an_interruption_left_is_repaired_and_reported(record, check, tmp_p
     images = tmp_path / "images_rgba"
     orphan = (images / "frame000001.png").read_bytes()
     (images / "frame000002.png").write_bytes(orphan)
-    (images / ".frame000003.png.eschernet-tmp").write_bytes(b"half")
-    (tmp_path / ".frames.json.eschernet-tmp").write_bytes(b"half")
+    (tmp_path / ".recording.json.eschernet-tmp").write_bytes(b"half")
+    with (tmp_path / "frames.jsonl").open("ab") as journal:
+        torn = journal.write(b'{"kind": "frame", "index": 2, "im')
     np.save(tmp_path / "angles.npy", np.zeros((1, 2)))
     (tmp_path / "notes.txt").write_text("mine")
     with Franka16Writer(tmp_path) as writer:
         report = writer.report
         assert report.frames == 2
-        assert report.temporary_files == 2
-        assert report.recovered == (tmp_path / "recovered" / "frame000002.png",)
+        assert report.temporary_files == 1
+        assert report.recovered == (tmp_path / "recovered" / "images_rgba" / "frame000002.png",)
         assert report.angles_rebuilt
-        assert len(report.sentences()) == 4
+        assert report.torn_bytes == torn
+        assert len(report.sentences()) == 5
         record(writer, 2, 1)
     assert report.recovered[0].read_bytes() == orphan
     assert (tmp_path / "notes.txt").read_text() == "mine"
@@ -93,7 +95,7 @@ def test_recovered_images_never_replace_each_other(record, tmp_path):
     for content in (b"first", b"second", b"third"):
         (tmp_path / "images_rgba" / "frame000001.png").write_bytes(content)
         Franka16Writer(tmp_path).close()
-    kept = sorted(path.read_bytes() for path in (tmp_path / "recovered").iterdir())
+    kept = sorted(path.read_bytes() for path in (tmp_path / "recovered" / "images_rgba").iterdir())
     assert kept == [b"first", b"second", b"third"]
 
 
@@ -108,43 +110,73 @@ def test_unrepaired_leftovers_do_not_disturb_the_own_reader(record, image_of, tm
         open_dataset(tmp_path).read(published_poses=True)
 
 
-def test_frames_json_says_what_wrote_it(record, tmp_path):
-    with Franka16Writer(tmp_path) as writer:
+def test_the_folder_says_what_wrote_it_and_in_which_state_it_is(record, tmp_path):
+    with Franka16Writer(tmp_path, session={"mode": "still"}) as writer:
+        assert json.loads((tmp_path / "recording.json").read_text())["state"] == "recording"
         record(writer, 0, 1)
-    content = json.loads((tmp_path / "frames.json").read_text())
-    assert content["schema"] == "eschernet_ros/franka16-frames"
-    assert content["schema_version"] == 1
+    content = json.loads((tmp_path / "recording.json").read_text())
+    assert content["schema"] == "eschernet_ros/recording"
+    assert content["schema_version"] == 2
+    assert (content["state"], content["frames"], content["finished"]) == ("complete", 1, 1)
     assert open_dataset(tmp_path).read().metadata["package_version"] == content["package_version"]
+    (session,) = read_frames_file(tmp_path).sessions
+    assert (session["mode"], session["package_version"]) == ("still", content["package_version"])
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda content: content.update(schema_version=2, package_version="9.9"), "schema version 2.*9.9"),
+        (lambda content: content.update(schema_version=3, package_version="9.9"), "schema version 3.*9.9"),
         (lambda content: content.update(schema="other"), "not of the schema"),
-        (lambda content: content["frames"][0].pop("stamp_ns"), "damaged at frame 0: no 'stamp_ns'"),
-        (lambda content: content["frames"].pop(0), "entry 0 is for images_rgba/frame000001.png"),
-        (lambda content: content["frames"][1].update(camera_gl_from_object=[[1.0]]), "damaged at frame 1"),
+        (lambda content: content.update(state="asleep"), "'asleep' is no state"),
+        (lambda content: content.pop("frames"), "damaged.*'frames'"),
     ],
 )
-def test_unreadable_frames_json_is_refused_and_left_alone(record, edit_json, tmp_path, change, words):
+def test_unreadable_head_is_refused_and_left_alone(record, edit_json, tmp_path, change, words):
     with Franka16Writer(tmp_path) as writer:
         record(writer, 0, 2)
-    edit_json(tmp_path / "frames.json", change)
-    before = (tmp_path / "frames.json").read_bytes()
+    edit_json(tmp_path / "recording.json", change)
+    before = (tmp_path / "recording.json").read_bytes()
     with pytest.raises(DatasetError, match=words):
         open_dataset(tmp_path).read()
     with pytest.raises(DatasetError, match=words):
         Franka16Writer(tmp_path)
-    assert (tmp_path / "frames.json").read_bytes() == before
+    assert (tmp_path / "recording.json").read_bytes() == before
 
 
-def test_cut_frames_json_is_refused(record, tmp_path):
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda entries: entries[1].pop("stamp_ns"), "line 2: no 'stamp_ns'"),
+        (lambda entries: entries.pop(1), "line 2: frame 1 stands where frame 0 belongs"),
+        (lambda entries: entries[2].update(camera_gl_from_object=[[1.0]]), "damaged in line 3"),
+        (lambda entries: entries[1]["files"]["image"].update(path="x.png"), "image of frame 0 is x.png instead of"),
+        (lambda entries: entries[2].update(kind="finished", index=5, files={}), "frame 5 was finished before"),
+        (lambda entries: entries[0].update(kind="joke"), "'joke' is no kind of line"),
+    ],
+)
+def test_unreadable_journal_is_refused_and_left_alone(record, edit_journal, tmp_path, change, words):
+    with Franka16Writer(tmp_path) as writer:
+        record(writer, 0, 2)
+    edit_journal(tmp_path, change)
+    before = (tmp_path / "frames.jsonl").read_bytes()
+    with pytest.raises(DatasetError, match=words):
+        open_dataset(tmp_path).read()
+    with pytest.raises(DatasetError, match=words):
+        Franka16Writer(tmp_path)
+    assert (tmp_path / "frames.jsonl").read_bytes() == before
+
+
+def test_damage_inside_the_journal_is_refused(record, tmp_path):
     with Franka16Writer(tmp_path) as writer:
         record(writer, 0, 1)
-    path = tmp_path / "frames.json"
-    path.write_bytes(path.read_bytes()[:-40])
-    with pytest.raises(DatasetError, match="is damaged"):
+    path = tmp_path / "frames.jsonl"
+    content = path.read_bytes()
+    path.write_bytes(content[:40] + b"\x00\xff" + content[42:])
+    with pytest.raises(DatasetError, match="damaged in line 1"):
+        Franka16Writer(tmp_path)
+    path.unlink()
+    with pytest.raises(DatasetError, match=r"frames\.jsonl is missing, although"):
         Franka16Writer(tmp_path)
 
 
@@ -161,7 +193,7 @@ def test_missing_image_is_named(record, tmp_path):
 def test_data_set_of_others_is_not_recorded_into(record, tmp_path):
     with Franka16Writer(tmp_path) as writer:
         record(writer, 0, 1)
-    (tmp_path / "frames.json").unlink()
+    (tmp_path / "recording.json").unlink()
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(DatasetError, match="not recorded by this writer"):
         Franka16Writer(tmp_path)
@@ -200,10 +232,11 @@ def test_closed_writer_says_so(record, tmp_path):
     ("failing", "recorded", "words"),
     [
         (1, 2, r"frame000002.*disk is full"),
-        (2, 2, r"frames\.json.*disk is full"),
-        (3, 3, r"Frame 2 is recorded, but.*angles\.npy.*disk is full"),
+        (2, 2, r"disk is full"),
+        (3, 2, r"frames\.jsonl.*disk is full"),
+        (4, 3, r"Frame 2 is recorded, but.*angles\.npy.*disk is full"),
     ],
-    ids=["image", "frames.json", "angles.npy"],
+    ids=["image", "folder", "journal", "angles.npy"],
 )
 def test_full_disk_costs_no_recorded_frame(record, check, tmp_path, monkeypatch, failing, recorded, words):
     fsync = os.fsync
@@ -226,8 +259,7 @@ def test_full_disk_costs_no_recorded_frame(record, check, tmp_path, monkeypatch,
     writer.close()
     assert not [path for path in tmp_path.rglob("*") if "tmp" in path.name]
     check(tmp_path, recorded + 1)
-    if failing == 2:
-        assert [path.name for path in (tmp_path / "recovered").iterdir()] == ["frame000002.png"]
+    assert not (tmp_path / "recovered").exists()  # what was not recorded made room
 
 
 def test_folder_that_cannot_be_made_is_a_sentence(tmp_path):
@@ -355,8 +387,9 @@ def test_death_at_every_single_step_is_repaired(tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    files, points, folders = 2 + 2 * 3, 3, 3  # frames.json and angles.npy of the empty folder, 3 a frame
-    assert int(done.stdout) == files * points + folders
+    opened = closed = 3  # recording.json: flush, before and after its rename
+    angles, frames, folders = 3, 2 * 4, 3  # a frame: image, its folder, journal, angles.npy
+    assert int(done.stdout) == opened + angles + frames + closed + folders
 
 
 def test_lock_of_a_running_process_names_it(tmp_path):

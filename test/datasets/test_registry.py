@@ -73,7 +73,7 @@ def test_folder_of_no_layout_says_what_was_looked_for(tmp_path, franka_folder):
     ],
 )
 def test_angles_that_do_not_fit(franka_folder, angles, words):
-    (franka_folder / "frames.json").unlink()
+    (franka_folder / "recording.json").unlink()
     np.save(franka_folder / "angles.npy", angles)
     with pytest.raises(DatasetError, match=words):
         open_dataset(franka_folder).read()

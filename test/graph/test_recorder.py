@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 from eschernet_ros.msg import PosedView
 from made_views import made_view
 
-from eschernet_ros.datasets import open_dataset
+from eschernet_ros.datasets import open_dataset, read_frames_file
 from eschernet_ros.demo.client import GraphClient
 from eschernet_ros.errors import EscherNetError
 from eschernet_ros.geometry import franka16_poses
@@ -62,8 +61,7 @@ def test_views_are_recorded(graph: Graph, connect: Callable[[], GraphClient], tm
     read = open_dataset(folder).read(image_size=64)
     np.testing.assert_allclose(read.camera_gl_from_world, truth, atol=1e-9)
     np.testing.assert_array_equal(read.images, np.stack([view.image for view in views]))
-    frames = json.loads((folder / "frames.json").read_text())["frames"]
-    assert [frame["stamp_ns"] for frame in frames] == [view.stamp_ns for view in views]
+    assert [record.stamp_ns for record in read_frames_file(folder).records] == [view.stamp_ns for view in views]
 
 
 def test_a_killed_recorder_resumes(graph: Graph, connect: Callable[[], GraphClient], tmp_path: Path) -> None:

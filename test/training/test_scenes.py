@@ -178,10 +178,10 @@ def test_recording_is_read_once_and_stays_as_it_is(tmp_path, recording):
 def test_damaged_recording_is_skipped_with_its_reason(tmp_path, recording):
     recording("mug")
     recording("torn")
-    (tmp_path / "recordings" / "torn" / "frames.json").write_text("{")
+    (tmp_path / "recordings" / "torn" / "recording.json").write_text("{")
     found = find_scenes(tmp_path / "recordings", 1)
     assert names(found) == ["mug"]
-    assert "frames.json is damaged" in found.skipped["torn"]
+    assert "recording.json is damaged" in found.skipped["torn"]
 
 
 def test_gso_objects_are_scenes_too(tmp_path):
