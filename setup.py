@@ -128,7 +128,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.10",
     packages=find_packages(include=[NAME, f"{NAME}.*"]),
-    package_data={NAME: ["py.typed", "checkpoints/**/*", "evaluation/report/page.*"]},
+    package_data={NAME: ["py.typed", "checkpoints/**/*", "evaluation/report/page.*", "evaluation/p*/*.yaml"]},
     install_requires=[*requirements("runtime"), *requirements("ros")],
     extras_require={name: requirements(name) for name in ("hardware", "sim", "test")},
     entry_points={"console_scripts": ["eschernet-ros = eschernet_ros.cli.main:main"]},
