@@ -38,7 +38,6 @@ class Protocol:
         targets: ``"all"`` views, the ``"rest"`` (views that are no reference at the largest number of references), or
             the published ``"spiral"`` of 100 poses, of which no true pictures exist.
         target_part: part of the data set (``"test"``) the targets come from; None: all views.
-        target_layout: layout of the same folder that holds the targets, where they are kept apart; None: the same.
         scored: the first and last number of the targets that count; None: all. References never count.
         least_targets: numbers of references that leave fewer of the rest are skipped.
         counts: numbers of references; those that an object has no views for are skipped, and said.
@@ -63,7 +62,6 @@ class Protocol:
     reference_part: str | None = None
     targets: str = "all"
     target_part: str | None = None
-    target_layout: str | None = None
     scored: tuple[int, int] | None = None
     least_targets: int = 1
     counts: tuple[int, ...] = (1, 2, 3, 5, 10)
@@ -99,10 +97,9 @@ class Protocol:
             self._bad("guidance_scale", "zero or more")
         if self.scored is not None and not 0 <= self.scored[0] <= self.scored[1]:
             self._bad("scored", "the first and the last number of the targets that count")
-        if self.targets == "spiral" and (self.scored or self.target_part or self.target_layout):
+        if self.targets == "spiral" and (self.scored or self.target_part):
             raise EscherNetError(
-                f"Protocol '{self.name}': the spiral has no true pictures; leave out scored, target_part and "
-                "target_layout."
+                f"Protocol '{self.name}': the spiral has no true pictures; leave out scored and target_part."
             )
 
     def settings(self) -> dict[str, Any]:

@@ -37,23 +37,19 @@ class ViewPlan:
     rule: str
 
 
-def plan_views(
-    protocol: Protocol, views: PosedImages, targets: PosedImages | None = None
-) -> tuple[list[ViewPlan], list[str]]:
+def plan_views(protocol: Protocol, views: PosedImages) -> tuple[list[ViewPlan], list[str]]:
     """Every case of an object: by number of references, then seed; and a sentence for each number that is skipped.
 
     Args:
         protocol: the rules.
         views: the object's.
-        targets: its target views, where the protocol takes them from another layout; None: ``views``.
 
     Raises:
         DatasetError: the data set has no such part, or the object has views for no number of references.
     """
     pool = _part(views, protocol.reference_part)
-    apart = targets is not None or protocol.target_part != protocol.reference_part or protocol.targets == "spiral"
-    asked = _part(targets if targets is not None else views, protocol.target_part)
-    least = protocol.least_targets if protocol.targets == "rest" and not apart else 0
+    asked = _part(views, protocol.target_part)
+    least = protocol.least_targets if protocol.targets == "rest" and set(asked) <= set(pool) else 0
     counts = [count for count in protocol.counts if count <= len(pool) - least]
     skipped = []
     if len(counts) < len(protocol.counts):
@@ -67,7 +63,7 @@ def plan_views(
         )
     orders = {seed: _order(protocol, views, pool, seed) for seed in protocol.seeds}
     plans = [
-        _plan(protocol, views, targets, asked, orders[seed], seed, count, max(counts), apart)
+        _plan(protocol, views, asked, orders[seed], seed, count, max(counts))
         for count in counts
         for seed in protocol.seeds
     ]
@@ -80,13 +76,11 @@ def plan_views(
 def _plan(
     protocol: Protocol,
     views: PosedImages,
-    targets: PosedImages | None,
     asked: tuple[int, ...],
     order: list[int],
     seed: int,
     count: int,
     largest: int,
-    apart: bool,
 ) -> ViewPlan:
     references = tuple(order[:count])
     if protocol.targets == "spiral":
@@ -95,13 +89,11 @@ def _plan(
         scored: tuple[int, ...] = ()
     else:
         wanted = asked
-        if protocol.targets == "rest" and not apart:
+        if protocol.targets == "rest":
             wanted = tuple(view_id for view_id in asked if view_id not in order[:largest])
-        source = targets if targets is not None else views
-        poses = source.camera_gl_from_world[source.positions(wanted)]
+        poses = views.camera_gl_from_world[views.positions(wanted)]
         first, last = protocol.scored or (0, max(wanted))
-        given = () if targets is not None else references
-        scored = tuple(view_id for view_id in wanted if first <= view_id <= last and view_id not in given)
+        scored = tuple(view_id for view_id in wanted if first <= view_id <= last and view_id not in references)
     rule = f"References {', '.join(map(str, references))}; asked for: "
     rule += "the spiral." if protocol.targets == "spiral" else f"{format_ids(wanted)}; scored: {format_ids(scored)}."
     return ViewPlan(seed, _draw_seed(views.name, seed, "noise"), references, wanted, poses, scored, rule)

@@ -29,7 +29,17 @@ def views_of():
 
 def test_the_packages_own_protocols_load():
     names = protocol_names()
-    assert {"gso30", "rtmv", "nerf-synthetic", "gso-3d", "franka16", "mvdream", "text2img", "held-out"} == set(names)
+    assert {
+        "gso30",
+        "rtmv",
+        "nerf-synthetic",
+        "gso-3d",
+        "gso-100",
+        "franka16",
+        "mvdream",
+        "text2img",
+        "held-out",
+    } == set(names)
     for name in names:
         protocol = load_protocol(name)
         assert protocol.name == name
@@ -64,6 +74,7 @@ def test_own_file_and_changes(tmp_path):
         ("title: A\nrule: B\nconsistency: 1", "consistency is 1; a bool is needed"),
         ("title: A\nrule: B\nguidance_scale: -1", "zero or more"),
         ("title: A\nrule: B\ntargets: spiral\nscored: [1, 2]", "the spiral has no true pictures"),
+        ("title: A\nrule: B\ntarget_layout: x", "no entry target_layout"),
         ("title: A\nrule: B\nwrong_poses: [up 3]", "no wrong pose 'up'"),
     ],
 )
@@ -138,11 +149,11 @@ def test_parts_of_a_data_set(views_of):
         plan_views(protocol, views_of(12))
 
 
-def test_targets_of_another_layout_may_share_numbers(views_of):
-    targets = views_of(36)
-    plans, _ = plan_views(load_protocol("gso-3d", counts=(3,)), views_of(25), targets)
-    assert plans[0].scored_ids == tuple(range(36))
-    np.testing.assert_array_equal(plans[0].target_poses, targets.camera_gl_from_world)
+def test_targets_kept_apart(views_of):
+    views = views_of(40, subsets={"references": tuple(range(25)), "targets": tuple(range(25, 40))})
+    plans, _ = plan_views(load_protocol("gso-3d", counts=(3,)), views)
+    assert plans[0].reference_ids == (0, 1, 2)
+    assert plans[0].scored_ids == tuple(range(25, 40))
 
 
 def test_too_few_views(views_of):
