@@ -69,6 +69,8 @@ class TrainingSettings:
     """Probability that a scene is trained without its references."""
     high_noise_bias: float = 1.0
     """Time steps are drawn with density t^(bias - 1): 1 is uniform, more favours noisy ones."""
+    foreground_weight: float = 1.0
+    """How much more the squared errors on the object count than those on the white around it."""
     steps: int = 100_000
     """Optimiser steps of the whole schedule."""
     batch_size: int = 672
@@ -167,6 +169,8 @@ class TrainingSettings:
         _not_negative(self, "keep_checkpoints", "validation_scenes", "workers", "maximum_hours")
         if not 1 <= self.high_noise_bias <= 100:
             raise EscherNetError(f"high_noise_bias is {self.high_noise_bias!r}; it must be from 1 to 100.")
+        if not self.foreground_weight >= 1:
+            raise EscherNetError(f"foreground_weight is {self.foreground_weight!r}; it must be 1 or more.")
         if self.mixed_precision not in ("no", "bf16", "fp16"):
             raise EscherNetError(f"mixed_precision is {self.mixed_precision!r}; it must be no, bf16 or fp16.")
         unknown = set(self.trackers) - {"tensorboard", "wandb"}

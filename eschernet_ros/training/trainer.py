@@ -41,6 +41,7 @@ from eschernet_ros.training.checkpoints import (
     set_aside_later,
     write_checkpoint,
 )
+from eschernet_ros.training.foreground import foreground_weights
 from eschernet_ros.training.geometric_start import start_geometrically
 from eschernet_ros.training.hub import push_to_hub
 from eschernet_ros.training.metrics_file import MetricsFile
@@ -299,7 +300,7 @@ class _Run:
                 logger.warning("skipped (%d so far in this process): %s", len(self.named), sentence)
 
     def _loss(self, batch: Batch) -> Tensor:
-        """Mean squared error of the prediction."""
+        """Mean squared error of the prediction, weighted by what it is of."""
         with torch.no_grad():
             with self.accelerator.autocast():
                 mean, deviation = encode(self.vae, batch.target_images.flatten(0, 1))
@@ -309,7 +310,12 @@ class _Run:
             noisy = self.schedule.add_noise(latents, noise, time_steps)
             target = diffusion_target(self.schedule, latents, noise, time_steps)
         prediction = self.networks(batch, noisy)
-        return torch.nn.functional.mse_loss(prediction.float(), target)
+        squared = (prediction.float() - target).square()
+        weight = self.settings.foreground_weight
+        if weight != 1:
+            images, size = batch.target_images.flatten(0, 1), (target.shape[-2], target.shape[-1])
+            squared = squared * foreground_weights(images, size, self.vae, weight)
+        return squared.mean()
 
     @contextmanager
     def _averaged(self) -> Iterator[TrainedNetworks]:

@@ -37,6 +37,7 @@ PUBLISHED = {
     "distinct_views": False,
     "conditioning_dropout": 0.1,
     "high_noise_bias": 1.0,
+    "foreground_weight": 1.0,
     "steps": 100_000,
     "batch_size": 672,
     "learning_rate": 1e-4,
@@ -123,6 +124,7 @@ def test_plain_settings_make_the_same_run_again(tmp_path):
         ("references: [1, 2, 3]", "references is .1, 2, 3."),
         ("references: [1.5, 3]", r"references is \(1.5, 3\); it must be a whole number or"),
         ("conditioning_dropout: 1", r"conditioning_dropout is 1.0; it must be in \[0, 1\)"),
+        ("foreground_weight: 0.5", "foreground_weight is 0.5; it must be 1 or more"),
         ("high_noise_bias: 0.5", "high_noise_bias is 0.5; it must be from 1 to 100"),
         ("mixed_precision: fp8", "mixed_precision is 'fp8'; it must be no, bf16 or fp16"),
         ("trackers: [mlflow]", r"trackers holds \['mlflow'\]; known are tensorboard and wandb"),
@@ -224,7 +226,11 @@ def test_sampling_is_an_option_too(capsys):
 def test_the_committed_configurations_build_and_are_small():
     settings = read_settings(CONFIG / "tiny_6dof.yaml", {})
     small = read_autoencoder_settings(CONFIG / "tiny_autoencoder.yaml", {})
-    assert {path.name for path in CONFIG.iterdir()} == {"tiny_6dof.yaml", "tiny_autoencoder.yaml"}
+    second = read_settings(CONFIG / "tiny_6dof_continued.yaml", {"checkpoint": "bundled-6dof"})
+    assert (second.cape, second.sampling) == (settings.cape, settings.sampling)
+    assert {path.name for path in CONFIG.iterdir()} == {
+        *("tiny_6dof.yaml", "tiny_6dof_continued.yaml", "tiny_autoencoder.yaml")
+    }
     with torch.device("meta"):
         networks = [
             UNet2DConditionModel.from_config(settings.networks["unet"]),
