@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eschernet_ros.checking.depth_surface import DepthSurface
-from eschernet_ros.checking.epipolar import essential_matrices, sampson_residual
 from eschernet_ros.checking.matching import MatchedPair
 from eschernet_ros.geometry import SE3, stack_matrices
+from eschernet_ros.geometry.epipolar import essential_matrices, sampson_residual
 
 FloatArray = NDArray[np.float64]
 

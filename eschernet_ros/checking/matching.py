@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from scipy.optimize import least_squares
 from scipy.spatial.transform import Rotation
 
-from eschernet_ros.checking.epipolar import essential_matrix, sampson_residual, symmetric_distance
 from eschernet_ros.checking.recording import CheckFrame
 from eschernet_ros.geometry import SE3
+from eschernet_ros.geometry.epipolar import essential_matrix, sampson_residual, symmetric_distance
 
 MAX_FEATURES = 1200
 PREVIEW_FEATURES = 300

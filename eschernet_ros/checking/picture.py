@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eschernet_ros.checking.epipolar import epipolar_line, essential_matrix, symmetric_distance
 from eschernet_ros.checking.judge import FOCAL_OF_LIMITS, Judgement
 from eschernet_ros.checking.recording import CheckFrame
 from eschernet_ros.geometry import SE3
+from eschernet_ros.geometry.epipolar import epipolar_line, essential_matrix, symmetric_distance
 from eschernet_ros.optional import require
 
 FloatArray = NDArray[np.float64]

@@ -27,7 +27,7 @@ def nearest_reference(
         EscherNetError: arrays of other types or shapes, or a camera at the origin.
     """
     references, targets = _checked(images, reference_poses, target_poses)
-    return images[_angles(references, targets).argmin(axis=1)]
+    return images[angles_between(references, targets).argmin(axis=1)]
 
 
 def mean_of_references(
@@ -56,7 +56,7 @@ def two_view_warp(images: NDArray[np.uint8], reference_poses: ArrayLike, target_
         MissingDependencyError: OpenCV is not installed.
     """
     references, targets = _checked(images, reference_poses, target_poses)
-    angles = _angles(references, targets)
+    angles = angles_between(references, targets)
     warped = np.empty((len(targets), *images.shape[1:]), np.uint8)
     for number, target in enumerate(targets):
         chosen = np.argsort(angles[number], kind="stable")[:2]
@@ -107,7 +107,7 @@ def _directions(poses: NDArray[np.float64]) -> NDArray[np.float64]:
     return centres / lengths
 
 
-def _angles(references: NDArray[np.float64], targets: NDArray[np.float64]) -> NDArray[np.float64]:
+def angles_between(references: NDArray[np.float64], targets: NDArray[np.float64]) -> NDArray[np.float64]:
     """Angles [M, N] in radians between the directions of targets and references, exact for small ones too."""
     one, two = _directions(targets)[:, None], _directions(references)[None]
     apart = np.linalg.norm(one - two, axis=-1), np.linalg.norm(one + two, axis=-1)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from eschernet_ros.geometry import SE3
+from eschernet_ros.geometry.se3 import SE3
 
 FloatArray = NDArray[np.float64]
 

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eschernet_ros.checking.epipolar import (
+from eschernet_ros.geometry import SE3
+from eschernet_ros.geometry.epipolar import (
     epipolar_line,
     essential_matrices,
     essential_matrix,
     sampson_residual,
     symmetric_distance,
 )
-from eschernet_ros.geometry import SE3
 
 numbers = st.floats(-0.5, 0.5)
 motions = st.builds(
