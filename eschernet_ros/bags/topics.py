@@ -4,15 +4,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from eschernet_ros.errors import EscherNetError
 
 _MOST = 40
 
 
-class BagTopic(NamedTuple):
+@dataclass(frozen=True, order=True)
+class BagTopic:
     """A topic, its type (``sensor_msgs/msg/Image``) and how many messages of it there are."""
 
     name: str

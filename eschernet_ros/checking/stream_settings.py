@@ -3,16 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from eschernet_ros.checking.bag import BagTopics
-from eschernet_ros.errors import EscherNetError, first_line
+from eschernet_ros.errors import EscherNetError
 from eschernet_ros.geometry import SE3
+from eschernet_ros.streams import read_parameter_file
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,20 +45,14 @@ def settings_from_config(path: Path) -> StreamSettings:
     Raises:
         EscherNetError: the file cannot be read or holds no ``ros__parameters``.
     """
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-        (node,) = [value for value in document.values() if "ros__parameters" in value]
-        parameters: Mapping[str, Any] = node["ros__parameters"]
-    except (OSError, yaml.YAMLError) as error:
-        raise EscherNetError(f"the configuration {path} cannot be read: {first_line(error)}") from error
-    except (AttributeError, TypeError, ValueError) as error:
-        raise EscherNetError(
-            f"{path} is no configuration of the capture node: one 'ros__parameters' is needed"
-        ) from error
+    parameters = read_parameter_file(path)
     defaults = StreamSettings()
-    hand_eye = parameters.get("hand_eye") or {}
-    ee = parameters.get("flange_from_ee")
-    file = hand_eye.get("file")
+    ee = None
+    if "flange_from_ee.translation" in parameters and "flange_from_ee.rotation_xyzw" in parameters:
+        ee = SE3.from_quaternion_xyzw(
+            parameters["flange_from_ee.rotation_xyzw"], parameters["flange_from_ee.translation"]
+        )
+    file = parameters.get("hand_eye.file")
     pose_of = parameters.get("pose_of", "auto")
     if parameters.get("pose_source", "topic") != "topic":
         raise EscherNetError(
@@ -76,12 +67,13 @@ def settings_from_config(path: Path) -> StreamSettings:
             pose=parameters.get("pose_topic", defaults.topics.pose),
         ),
         hand_eye=SE3.from_quaternion_xyzw(
-            hand_eye.get("rotation_xyzw", [0.0, 0.0, 0.0, 1.0]), hand_eye.get("translation", [0.0, 0.0, 0.0])
+            parameters.get("hand_eye.rotation_xyzw", [0.0, 0.0, 0.0, 1.0]),
+            parameters.get("hand_eye.translation", [0.0, 0.0, 0.0]),
         ),
-        hand_eye_parent=hand_eye.get("parent", "ee"),
+        hand_eye_parent=parameters.get("hand_eye.parent", "ee"),
         hand_eye_file=Path(file) if file else None,
         pose_of="ee" if pose_of == "auto" else pose_of,
-        flange_from_ee=None if not ee else SE3.from_quaternion_xyzw(ee["rotation_xyzw"], ee["translation"]),
+        flange_from_ee=ee,
         exposure_s=float(parameters.get("exposure_s", 0.0)),
         time_offset_s=float(parameters.get("time_offset_s", 0.0)),
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Counters of a node on /diagnostics (REP 107), once a second."""
+"""Counters of a node on /diagnostics (REP 107), once a second of real time, also while simulated time stands still."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
 from eschernet_ros.nodes.messages import key_values
@@ -27,7 +28,7 @@ class Diagnostics:
         self._node = node
         self._report = report
         self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
-        self._timer = node.create_timer(period_s, self._publish)
+        self._timer = node.create_timer(period_s, self._publish, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def _publish(self) -> None:
         level, sentence, counts = self._report()

@@ -28,15 +28,14 @@ from eschernet_ros.localisation import (
     standoff_advice,
 )
 from eschernet_ros.nodes import messages, qos
-from eschernet_ros.nodes.capture_parameters import PARAMETERS as CAPTURE_PARAMETERS
 from eschernet_ros.nodes.diagnostics import ERROR, OK, WARN, Diagnostics, Report
 from eschernet_ros.nodes.frames import FrameResolver
 from eschernet_ros.nodes.futures import wait_for
-from eschernet_ros.nodes.hand_eye import frame_from_camera
+from eschernet_ros.nodes.inputs import InputSubscriptions
 from eschernet_ros.nodes.parameters import Parameter, declare
-from eschernet_ros.nodes.pose_sources import make_pose_source
 from eschernet_ros.nodes.run import ClosableNode, run
 from eschernet_ros.nodes.topic_monitor import MonitoredSubscription
+from eschernet_ros.streams import CAPTURE_PARAMETERS, frame_from_camera, make_pose_source
 
 _OF_CAPTURE = (
     *("camera_info_topic", "depth_topic", "pose_source", "pose_topic", "pose_of", "tf.", "joint_states."),
@@ -80,7 +79,8 @@ class ObjectFinderNode(ClosableNode):
         super().__init__("object_finder")
         p = self._parameters_read = declare(self, PARAMETERS)
         self._poses = PoseBuffer(p["pose_horizon_s"])
-        self._source = make_pose_source(self, p, self._poses)
+        self._source = make_pose_source(p, self._poses)
+        self._pose_inputs = InputSubscriptions(self, self._source.inputs)
         hand_eye, origin = frame_from_camera(p, self._source.pose_of)
         self.get_logger().info(f"poses from {p['pose_source']}; {origin}")
         self._collector = ViewCollector(
@@ -200,7 +200,7 @@ class ObjectFinderNode(ClosableNode):
 
     def _silent(self) -> list[str]:
         silent = [m.explain() for m in self._monitors.values() if (age := m.age_s()) is None or age > 1.0]
-        return silent + self._source.problems()
+        return silent + self._pose_inputs.silent() + self._source.problems()
 
     def _explain(self) -> str:
         if silent := self._silent():
@@ -211,7 +211,7 @@ class ObjectFinderNode(ClosableNode):
         return self._collector.refused or "the first frame is being looked at"
 
     def _report(self) -> Report:
-        monitors = {**self._monitors, **self._source.monitors}
+        monitors = {**self._monitors, **self._pose_inputs.monitors}
         counts: dict[str, Any] = {f"{name} messages": m.received for name, m in monitors.items()}
         counts |= {f"unmatched {channel}": count for channel, count in self._join.dropped.items()}
         counts |= {**self._source.counts, **self._collector.counts}

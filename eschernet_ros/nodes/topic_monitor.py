@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from rclpy.clock import Clock, ClockType
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
@@ -33,7 +34,8 @@ class MonitoredSubscription:
         self._last: float | None = None
         self._mismatch: str | None = None
         self._subscription = self._subscribe(wanted)
-        self._timer = node.create_timer(1.0, self._match)
+        # by the steady clock: simulated time stands still until somebody plays a bag
+        self._timer = node.create_timer(1.0, self._match, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def age_s(self) -> float | None:
         """Return the seconds since the last message, or None when none has come."""

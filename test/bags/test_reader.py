@@ -14,7 +14,7 @@ from rosbags.rosbag1 import Writer as Writer1
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
-from eschernet_ros.bags import BagError, DamagedBagError, find_topic, is_bag, open_bag
+from eschernet_ros.bags import BagError, BagTopic, DamagedBagError, find_topic, is_bag, open_bag
 from eschernet_ros.errors import EscherNetError
 
 STAMP = 1_700_000_000_250_000_000
@@ -128,7 +128,7 @@ def test_ros1_bags_have_the_same_face(tmp_path: Path) -> None:
             message = types["geometry_msgs/msg/PoseStamped"](header, pose)
             writer.write(connection, STAMP + index, store.serialize_ros1(message, message.__msgtype__))
     with open_bag(path) as bag:
-        assert bag.ros1 and bag.topics == (("/pose", "geometry_msgs/msg/PoseStamped", 3),)
+        assert bag.ros1 and bag.topics == (BagTopic("/pose", "geometry_msgs/msg/PoseStamped", 3),)
         read = list(bag.messages({"/pose"}))
         assert [message.stamp_ns for message in read] == [STAMP + i for i in range(3)]
         np.testing.assert_allclose(read[2].decode().pose.position.x, 0.2)

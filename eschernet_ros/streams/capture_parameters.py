@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The parameters of the capture node."""
+"""The parameters of a capture: of the node, and of the replay of a bag."""
 
 from __future__ import annotations
 
 from eschernet_ros.capture.mask_method import MASK_METHODS
-from eschernet_ros.nodes.hand_eye import PARENTS
-from eschernet_ros.nodes.parameters import Parameter
-from eschernet_ros.nodes.pose_sources import SOURCES
+from eschernet_ros.streams.hand_eye import PARENTS
+from eschernet_ros.streams.parameters import Parameter
+from eschernet_ros.streams.pose_sources import SOURCES
 
 PARAMETERS = (
     Parameter("colour_topic", "/camera/camera/color/image_raw", "colour image (rgb8, bgr8, rgba8, bgra8 or mono8)"),
@@ -27,7 +27,7 @@ PARAMETERS = (
     Parameter(
         "pose_source",
         "topic",
-        "where the arm's pose comes from: a PoseStamped topic, TF (needs tf2_ros), or joint states and kinematics",
+        "where the arm's pose comes from: a PoseStamped topic, TF (needs tf2_msgs), or joint states and kinematics",
         choices=SOURCES,
     ),
     Parameter(

@@ -25,7 +25,7 @@ def frame_from_camera(p: Mapping[str, Any], pose_of: str, flange_from_ee: SE3 | 
     F_T_EE enters only where the calibration and the poses are anchored to different frames.
 
     Args:
-        p: parameters of the capture node.
+        p: parameters of a capture.
         pose_of: what the pose source gives poses of.
         flange_from_ee: F_T_EE as the robot tells it; None: that of the parameters.
 

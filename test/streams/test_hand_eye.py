@@ -11,8 +11,8 @@ import pytest
 from eschernet_ros.errors import EscherNetError
 from eschernet_ros.geometry import SE3
 from eschernet_ros.kinematics import FLANGE_FROM_HAND_EE, forward_kinematics
-from eschernet_ros.nodes.capture_parameters import PARAMETERS
-from eschernet_ros.nodes.hand_eye import frame_from_camera, needs_flange_from_ee
+from eschernet_ros.streams import CAPTURE_PARAMETERS as PARAMETERS
+from eschernet_ros.streams import frame_from_camera, needs_flange_from_ee
 
 GIVEN = SE3.from_rotvec([0.1, -0.2, 1.4], [0.06, -0.03, 0.05])
 FLANGE_FROM_EE = SE3.from_rotvec([0.0, 0.1, -0.5], [0.01, 0.0, 0.15])
