@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eschernet_ros.checking.recording import CheckFrame
+from eschernet_ros.errors import EscherNetError
 from eschernet_ros.geometry import SE3, PinholeCamera
 
 FloatArray = NDArray[np.float64]
@@ -51,11 +52,11 @@ def silhouette_agreement(
     if len(used) < 3:
         return SilhouetteAgreement(iou, blame)
     rng = np.random.default_rng(seed)
-    centre, radius = _region([frames[i] for i in used], [world_from_camera[i] for i in used])
+    centre, radius = object_ball([frames[i] for i in used], [world_from_camera[i] for i in used])
     if radius is None:
         iou[used], blame[used] = 0.0, 0.0
         return SilhouetteAgreement(iou, blame)
-    masks = [_widened(frames[i].mask) for i in used]
+    masks = [widened(frames[i].mask) for i in used]
     cameras = [frames[i].camera for i in used]
     inverses = [world_from_camera[i].inverse() for i in used]
     misses = []  # per frame: [pixels, steps, other frames] outside that mask
@@ -63,7 +64,7 @@ def silhouette_agreement(
         points = _ray_points(frames[index], world_from_camera[index], centre, radius, rng)
         outside = np.stack(
             [
-                np.zeros(points.shape[:2], bool) if other == position else ~_inside(points, *view)
+                np.zeros(points.shape[:2], bool) if other == position else ~inside_mask(points, *view)
                 for other, view in enumerate(zip(masks, cameras, inverses, strict=True))
             ],
             axis=-1,
@@ -82,14 +83,27 @@ def silhouette_agreement(
     return SilhouetteAgreement(iou, blame)
 
 
-def _widened(mask: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
-    """A mask grown by one pixel: points of the hull lie on its very rim."""
-    assert mask is not None
+def widened(mask: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+    """A mask [H, W] grown by one pixel: points of the hull lie on its very rim.
+
+    Raises:
+        EscherNetError: there is none.
+    """
+    if mask is None:
+        raise EscherNetError("a frame without a mask cannot be compared with others by its mask")
     return cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
 
 
-def _region(frames: Sequence[CheckFrame], poses: Sequence[SE3]) -> tuple[FloatArray, float | None]:
-    """A ball that holds the object: where the rays through the masks' centres meet; radius None: nowhere."""
+def object_ball(frames: Sequence[CheckFrame], poses: Sequence[SE3]) -> tuple[FloatArray, float | None]:
+    """A ball that holds the object: where the rays through the masks' centres meet, 1.5 times as large as the masks.
+
+    Args:
+        frames: each with a mask that is not empty.
+        poses: ``world_from_camera_optical`` of each.
+
+    Returns:
+        Centre [3] and radius in the world's unit; radius None: behind most of the cameras, so nowhere.
+    """
     normal, right = np.zeros((3, 3)), np.zeros(3)
     for frame, pose in zip(frames, poses, strict=True):
         assert frame.mask is not None
@@ -127,8 +141,10 @@ def _ray_points(
     return pose @ (rays[:, None] * depths[None, :, None])
 
 
-def _inside(points: FloatArray, mask: NDArray[np.bool_], camera: PinholeCamera, camera_from_world: SE3) -> NDArray:
-    """Which points [..., 3] of the world appear inside a mask."""
+def inside_mask(
+    points: FloatArray, mask: NDArray[np.bool_], camera: PinholeCamera, camera_from_world: SE3
+) -> NDArray[np.bool_]:
+    """Which points [..., 3] of the world appear inside a mask [H, W]; bool [...]."""
     pixels = np.nan_to_num(camera.project(camera_from_world @ points), nan=-9.0, posinf=-9.0, neginf=-9.0)
     columns, rows = np.moveaxis(np.round(np.clip(pixels, -9, 1e6)).astype(int), -1, 0)
     visible = (columns >= 0) & (columns < camera.width) & (rows >= 0) & (rows < camera.height)

@@ -14,6 +14,7 @@ from typing import Any
 
 SUBCOMMANDS: dict[str, tuple[str, str]] = {
     "info": ("eschernet_ros.cli.dataset_info", "say what a data set folder holds"),
+    "validate": ("eschernet_ros.cli.dataset_validate", "check every file, pose and mask, and name the likely mistake"),
 }
 """Subcommand -> its module and what it does."""
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The forms in which files store camera poses, and what poses become when the form was taken for another one.
 
-A pose is stored as world-to-camera or as camera-to-world, with camera axes of OpenGL (x right, y up, looking along -z) or
-OpenCV (x right, y down, looking along z). Every layout has one form; files made by other programs often have another.
+A pose is stored as world-to-camera or as camera-to-world, with camera axes of OpenGL (x right, y up, looking along -z)
+or OpenCV (x right, y down, looking along z). Every layout has one form; files of other programs often have another.
 """
 
 from __future__ import annotations

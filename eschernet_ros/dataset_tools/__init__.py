@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What ``eschernet-ros dataset`` does with data set folders: summaries, validation, merging, pictures."""
