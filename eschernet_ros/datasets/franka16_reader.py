@@ -27,7 +27,7 @@ from eschernet_ros.datasets.posed_images import PosedImages, format_ids
 from eschernet_ros.datasets.reader import DatasetReader, ReadOptions, ViewSplit, subfolders
 from eschernet_ros.datasets.selection import random_ids
 from eschernet_ros.errors import EscherNetError
-from eschernet_ros.geometry import PUBLISHED_RADIUS, franka16_poses, stack_matrices
+from eschernet_ros.geometry import PUBLISHED_RADIUS, PinholeCamera, franka16_poses, stack_matrices
 
 _log = logging.getLogger(__name__)
 
@@ -56,6 +56,7 @@ class Franka16Reader(DatasetReader):
         """Read one object: by its records where there are any, else by the published rule."""
         frames = None if options.published_poses else read_frames_file(folder)
         scale: float | None = None
+        cameras: tuple[PinholeCamera, ...] | None = None
         metadata: dict[str, Any] = {}
         if frames is None:
             paths, poses = _published(folder)
@@ -71,6 +72,7 @@ class Franka16Reader(DatasetReader):
                 "files": frames.files[: frames.finished],
                 "state": frames.state,
             }
+            cameras = tuple(record.camera for record in records)
             scales = [record.scale for record in records]
             if scales and np.ptp(scales) <= 1e-9 * max(scales):
                 scale = scales[0]
@@ -78,6 +80,8 @@ class Franka16Reader(DatasetReader):
             raise DatasetError(f"{folder} holds no frame yet; record some first.")
         _log.info("%s: %s", folder, source)
         images, masks = read_images(paths, options.image_size)
+        if cameras is not None:
+            cameras = tuple(camera.resized(images.shape[2], images.shape[1]) for camera in cameras)
         return PosedImages(
             name=name,
             layout=self.layout,
@@ -88,6 +92,7 @@ class Franka16Reader(DatasetReader):
             pose_source=source,
             scale=scale,
             metadata=metadata,
+            cameras=cameras,
         )
 
     def split(self, views: PosedImages, references: int, seed: int) -> ViewSplit:

@@ -8,7 +8,7 @@ import math
 from pathlib import Path
 from typing import Any, ClassVar
 
-from eschernet_ros.datasets.dataset_writer import DatasetWriter, cameras_of, picture, write_png
+from eschernet_ros.datasets.dataset_writer import DatasetWriter, cameras_of, picture, write_object_frame, write_png
 from eschernet_ros.datasets.errors import DatasetError
 from eschernet_ros.datasets.posed_images import PosedImages
 from eschernet_ros.geometry import PinholeCamera
@@ -23,7 +23,7 @@ class NerfSyntheticWriter(DatasetWriter):
     description: ClassVar[str] = "NeRF Synthetic: transforms_train.json, transforms_test.json, RGBA images"
 
     def add(self, views: PosedImages, folder: Path) -> list[str]:
-        """Write ``train``, ``test`` and their JSON files; ``val`` lists the test views where there are any."""
+        """Write ``train``, ``test``, their JSON files and ``object_frame.json``; ``val`` lists the test views again."""
         angle = _horizontal_angle(views, self.layout)
         splits: dict[str, list[dict[str, Any]]] = {"train": [], "test": []}
         for split in splits:
@@ -37,6 +37,7 @@ class NerfSyntheticWriter(DatasetWriter):
         for name, frames in (*splits.items(), ("val", splits["test"])):
             content = {"camera_angle_x": angle, "frames": frames}
             (folder / f"transforms_{name}.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        write_object_frame(views, folder)
         return (
             [] if views.masks is not None else [f"'{views.name}' has no masks: its images have no alpha."]
         )
