@@ -25,6 +25,8 @@ COMMANDS = {
     "doctor": ("eschernet_ros.cli.doctor", "say what is wrong with this computer and its ROS graph, and the remedy"),
     "filter-renders": ("eschernet_ros.cli.filter_renders", "list renders that are empty, broken or miss the object"),
     "render-corpus": ("eschernet_ros.cli.render_corpus", "render procedural objects to train on"),
+    "replay": ("eschernet_ros.cli.replay", "make a data set of a bag, with the code of the live capture"),
+    "report": ("eschernet_ros.cli.report", "draw the results of an evaluation as one page, or compare two"),
     "time-offset": ("eschernet_ros.cli.time_offset", "find the offset between the clocks of camera and arm in a bag"),
     "train": ("eschernet_ros.cli.train", "train EscherNet on renders or recordings"),
     "train-autoencoder": ("eschernet_ros.cli.train_autoencoder", "train the autoencoder of a small model"),

@@ -3,38 +3,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from eschernet_ros.errors import EscherNetError
 from eschernet_ros.evaluation.results import METRICS, MODEL, Case, Configuration, Evaluation, ObjectResult, ViewScore
 
-_PREFERRED = ("psnr_foreground", "psnr", "lpips_alex_foreground", "lpips_alex", "ssim_foreground", "ssim")
+PREFERRED = ("psnr_foreground", "psnr", "lpips_alex_foreground", "lpips_alex", "ssim_foreground", "ssim")
+"""The report sorts and colours by the first of these that was measured."""
+
 _PREFERRED_REFERENCES = 3
 
 
 def main_metric(configuration: Configuration) -> str | None:
     """The metric that the report sorts and colours by: the foreground's PSNR where there is one; None without truth."""
-    known = [name for name in (*_PREFERRED, *METRICS) if name in configuration.metrics]
+    known = [name for name in (*PREFERRED, *METRICS) if name in configuration.metrics]
     return known[0] if known else None
 
 
 def shown_references(evaluation: Evaluation, wanted: int | None = None) -> int:
-    """The number of references at which pictures are shown: ``wanted``, else 3, else the middle one.
+    """The number of references at which pictures are shown, as :func:`choose_references` chooses it.
 
     Raises:
         EscherNetError: ``wanted`` was not evaluated, or nothing was.
     """
-    counts = sorted({case.references for _, case in evaluation.cases()})
-    if not counts:
+    return choose_references({case.references for _, case in evaluation.cases()}, wanted)
+
+
+def choose_references(counts: Iterable[int], wanted: int | None = None) -> int:
+    """``wanted``, else 3, else the middle one of ``counts``.
+
+    Raises:
+        EscherNetError: ``wanted`` is none of them, or there is none.
+    """
+    known = sorted(counts)
+    if not known:
         raise EscherNetError("The results hold no case: no object was evaluated.")
     if wanted is not None:
-        if wanted not in counts:
-            known = ", ".join(map(str, counts))
-            raise EscherNetError(f"{wanted} references were not evaluated; there are results for {known}.")
+        if wanted not in known:
+            listed = ", ".join(map(str, known))
+            raise EscherNetError(f"There are no results for {wanted} references; there are for {listed}.")
         return wanted
-    return _PREFERRED_REFERENCES if _PREFERRED_REFERENCES in counts else counts[(len(counts) - 1) // 2]
+    return _PREFERRED_REFERENCES if _PREFERRED_REFERENCES in known else known[(len(known) - 1) // 2]
 
 
 def object_case(each: ObjectResult, references: int) -> Case | None:

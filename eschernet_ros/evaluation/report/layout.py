@@ -29,7 +29,7 @@ class Section:
     content: Child
 
 
-def page(title: str, subtitle: str, banner: Child, sections: Sequence[Section]) -> str:
+def page(title: str, subtitle: Child, banner: Child, sections: Sequence[Section]) -> str:
     """The whole document."""
     filled = [section for section in sections if section.content]
     links = [element("li", element("a", section.title, href=f"#{section.identifier}")) for section in filled]

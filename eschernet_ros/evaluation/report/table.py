@@ -53,7 +53,11 @@ def table(
         identifier: of the element, for filters.
         sortable: whether a click on a column's name sorts it.
     """
-    columns = [element("th", name, scope="col", class_=None if number else "word") for number, name in enumerate(head)]
+    words = [True, *(_is_word(cell) for cell in (rows[0].cells if rows else ()))]
+    columns = [
+        element("th", name, scope="col", class_="word" if number < len(words) and words[number] else None)
+        for number, name in enumerate(head)
+    ]
     classes = " ".join(name for name, used in (("sortable", sortable), ("views", identifier)) if used)
     content = element(
         "table",
@@ -66,6 +70,10 @@ def table(
     return element(
         "div", content, class_="scroll tall" if identifier else "scroll", tabindex=0, role="region", aria_label=caption
     )
+
+
+def _is_word(cell: Cell | str) -> bool:
+    return isinstance(cell, Cell) and "word" in (cell.kind or "").split()
 
 
 def _row(row: Row) -> Markup:

@@ -57,7 +57,8 @@ def views_table(evaluation: Evaluation, most: int) -> Markup:
     ]
     rows = [_row(*entry, measured) for entry in shown]
     content = table(head, rows, "Every view's numbers", identifier=_TABLE, sortable=True)
-    return join([element("p", sentence, class_="note"), _filters(), content])
+    printed = element("p", "On paper: the first 100 rows as sorted.", class_="note print-only")
+    return join([element("p", sentence, class_="note"), _filters(), printed, content])
 
 
 def choose_rows(entries: Sequence[Entry], metric: str | None, most: int) -> tuple[Sequence[Entry], str]:

@@ -29,8 +29,11 @@ def value_text(name: str, value: float | None) -> str:
 
 
 def difference_text(name: str, value: float | None) -> str:
-    """A difference with its sign."""
-    return DASH if value is None else f"{value:+.{METRICS[name].digits}f}".replace("-", "\N{MINUS SIGN}")
+    """A difference with its sign; one that rounds to zero has none."""
+    if value is None:
+        return DASH
+    text = f"{value:+.{METRICS[name].digits}f}"
+    return text.replace("-", "\N{MINUS SIGN}") if float(text) else text[1:]
 
 
 def difference_class(name: str, low: float | None, high: float | None) -> str | None:
