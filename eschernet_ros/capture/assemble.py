@@ -12,7 +12,7 @@ from eschernet_ros.capture.develop import develop
 from eschernet_ros.capture.mask_method import ObjectMasker
 from eschernet_ros.capture.pose_buffer import NS_PER_S, PoseBuffer, PoseSample
 from eschernet_ros.capture.pose_error import PoseError, pose_error
-from eschernet_ros.capture.posed_view import PosedView
+from eschernet_ros.capture.posed_view import PosedView, pose_quality
 from eschernet_ros.errors import EscherNetError
 from eschernet_ros.geometry import (
     MODEL_IMAGE_SIZE,
@@ -46,28 +46,41 @@ def mid_exposure_ns(image_stamp_ns: int, exposure_s: float, time_offset_s: float
 
 @dataclass(frozen=True, eq=False)
 class PlacedFrame:
-    """Where the camera was when a frame was exposed.
+    """Where the camera was when a frame was exposed: a `PosedView` without its pictures.
 
     Attributes:
-        stamp_ns: middle of the exposure, the time of the pose.
-        sample: the arm's interpolated pose.
-        base_from_source: pose of the camera that took the picture, metres.
-        base_from_camera: pose of the model's camera: the same centre; other axes where it is aimed at the object.
-        camera: the model's camera.
-        exposure_s, exposure_source: as in `PosedView`.
-        error: bounds on what the pose may be off by.
+        stamp_ns, image_stamp_ns, camera, source_camera, base_from_camera_optical, object_frame, pose_sample,
+            frame_from_camera_optical, exposure_s, exposure_source, pose_error: as in `PosedView`.
         warnings: sentences about pose and place.
     """
 
     stamp_ns: int
-    sample: PoseSample
-    base_from_source: SE3
-    base_from_camera: SE3
+    image_stamp_ns: int
     camera: PinholeCamera
+    source_camera: PinholeCamera
+    base_from_camera_optical: SE3
+    object_frame: ObjectFrame
+    pose_sample: PoseSample
+    frame_from_camera_optical: SE3
     exposure_s: float
     exposure_source: str
-    error: PoseError
+    pose_error: PoseError
     warnings: tuple[str, ...]
+
+    @property
+    def base_from_source_optical(self) -> SE3:
+        """Pose of the camera that took the picture, metres; the same centre as the model's camera."""
+        return self.pose_sample.pose @ self.frame_from_camera_optical
+
+    @property
+    def camera_gl_from_object(self) -> SE3:
+        """EscherNet's pose: object-to-camera, gl axes, model units."""
+        return self.object_frame.normalise(self.base_from_camera_optical)
+
+    @property
+    def quality(self) -> dict[str, float | str]:
+        """Exposure and error bounds by name, for a record; NaN where not known."""
+        return pose_quality(self.exposure_s, self.exposure_source, self.pose_error)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,8 +181,8 @@ class ViewAssembler:
             mask,
             source_camera=source_camera,
             camera=placed.camera,
-            base_from_source=placed.base_from_source,
-            base_from_camera=placed.base_from_camera,
+            base_from_source=placed.base_from_source_optical,
+            base_from_camera=placed.base_from_camera_optical,
             object_frame=self.object_frame,
             masker=self.masker,
             mask_margin=self.mask_margin,
@@ -183,13 +196,13 @@ class ViewAssembler:
             mask=developed.mask,
             camera=placed.camera,
             source_camera=source_camera,
-            base_from_camera_optical=placed.base_from_camera,
+            base_from_camera_optical=placed.base_from_camera_optical,
             object_frame=self.object_frame,
-            pose_sample=placed.sample,
+            pose_sample=placed.pose_sample,
             frame_from_camera_optical=self.ee_from_camera_optical,
             exposure_s=placed.exposure_s,
             exposure_source=placed.exposure_source,
-            pose_error=placed.error,
+            pose_error=placed.pose_error,
             scores=developed.scores,
             warnings=(*developed.warnings, *placed.warnings),
             source_mask=developed.source_mask,
@@ -226,13 +239,16 @@ class ViewAssembler:
         warnings += self._error_warnings(error, sample)
         return PlacedFrame(
             stamp_ns=stamp_ns,
-            sample=sample,
-            base_from_source=base_from_source,
-            base_from_camera=base_from_camera,
+            image_stamp_ns=image_stamp_ns,
             camera=camera,
+            source_camera=source_camera,
+            base_from_camera_optical=base_from_camera,
+            object_frame=self.object_frame,
+            pose_sample=sample,
+            frame_from_camera_optical=self.ee_from_camera_optical,
             exposure_s=exposure,
             exposure_source="parameter" if exposure_s is None else "metadata",
-            error=error,
+            pose_error=error,
             warnings=tuple(warnings),
         )
 

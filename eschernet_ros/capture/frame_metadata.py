@@ -13,7 +13,8 @@ from __future__ import annotations
 import json
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from eschernet_ros.errors import EscherNetError
@@ -35,12 +36,14 @@ class FrameMetadata:
         clock_domain: ``global_time``, ``system_time``, ``hardware_clock``, or empty when it is not told.
         frame_number: of the driver, or None.
         ros_stamp_ns: stamp of the image message, where the JSON carries it; else None.
+        told: everything that the JSON says, by its own names: the camera's stamps by its own clocks among it.
     """
 
     exposure_s: float | None
     clock_domain: str
     frame_number: int | None
     ros_stamp_ns: int | None
+    told: Mapping[str, Any] = field(default_factory=dict)
 
 
 def parse_frame_metadata(text: str, exposure_unit_s: float = EXPOSURE_UNIT_S) -> FrameMetadata:
@@ -54,7 +57,7 @@ def parse_frame_metadata(text: str, exposure_unit_s: float = EXPOSURE_UNIT_S) ->
         EscherNetError: not a JSON object, or a value that is no number where one belongs.
     """
     try:
-        data = json.loads(text)
+        data = json.loads(text, parse_constant=lambda name: None)  # NaN is no JSON, and no number
     except json.JSONDecodeError as error:
         raise EscherNetError(f"frame metadata are not JSON ({error}): {text[:80]!r}") from error
     if not isinstance(data, dict):
@@ -65,6 +68,7 @@ def parse_frame_metadata(text: str, exposure_unit_s: float = EXPOSURE_UNIT_S) ->
         clock_domain=str(data.get("clock_domain", "")).strip().lower().replace(" ", "_"),
         frame_number=None if number is None else int(number),
         ros_stamp_ns=None if stamp is None else int(stamp),
+        told=data,
     )
 
 

@@ -54,7 +54,8 @@ def colour_from_image(message: Any) -> np.ndarray:
             "(raw Bayer and YUV need image_proc or a driver setting)"
         )
     channels, order = _COLOUR[message.encoding]
-    return np.ascontiguousarray(_rows(message, np.dtype(np.uint8), channels)[..., order])
+    pixels = _rows(message, np.dtype(np.uint8), channels)
+    return pixels if order == tuple(range(channels)) else np.ascontiguousarray(pixels[..., order])
 
 
 def depth_from_image(message: Any) -> np.ndarray:
@@ -65,6 +66,31 @@ def depth_from_image(message: Any) -> np.ndarray:
     Raises:
         EscherNetError: for another encoding, or data that do not fit the size.
     """
+    depth = _stored_depth(message)
+    if depth.dtype == np.uint16:
+        return depth.astype(np.float32) * np.float32(1e-3)
+    return np.where(np.isfinite(depth), depth, np.float32(0.0))
+
+
+def depth_mm_from_image(message: Any) -> np.ndarray:
+    """Return [H,W] uint16 millimetres (0 = no measurement) of a depth image, as :func:`depth_from_image` takes them.
+
+    Metres are rounded to millimetres; beyond 65.5 m nothing counts as measured.
+
+    Raises:
+        EscherNetError: as :func:`depth_from_image`.
+    """
+    depth = _stored_depth(message)
+    if depth.dtype == np.uint16:
+        return depth
+    with np.errstate(invalid="ignore"):
+        millimetres = np.rint(depth * np.float32(1e3))
+        measured = (millimetres > 0.0) & (millimetres <= np.iinfo(np.uint16).max)
+    return np.where(measured, millimetres, np.float32(0.0)).astype(np.uint16)
+
+
+def _stored_depth(message: Any) -> np.ndarray:
+    """The values of a depth image: uint16 millimetres or float32 metres, which may not be finite."""
     if hasattr(message, "format"):
         data = bytes(message.data)
         if "compressedDepth" in message.format or data[:4] != b"\x89PNG":
@@ -75,13 +101,12 @@ def depth_from_image(message: Any) -> np.ndarray:
                 f"compressed depth (format '{message.format}') holds {depth.dtype} {list(depth.shape)}; 16-bit PNG of "
                 "one channel (16UC1, millimetres) is understood: record the raw depth image"
             )
-        return depth.astype(np.float32) * np.float32(1e-3)
+        return depth
     order = ">" if message.is_bigendian else "<"
     if message.encoding in ("16UC1", "mono16"):
-        return _rows(message, np.dtype(order + "u2"), 1)[..., 0].astype(np.float32) * np.float32(1e-3)
+        return _rows(message, np.dtype(order + "u2"), 1)[..., 0].astype(np.uint16, copy=False)
     if message.encoding == "32FC1":
-        depth = _rows(message, np.dtype(order + "f4"), 1)[..., 0].astype(np.float32)
-        return np.where(np.isfinite(depth), depth, np.float32(0.0))
+        return _rows(message, np.dtype(order + "f4"), 1)[..., 0].astype(np.float32, copy=False)
     raise EscherNetError(
         f"depth image has encoding '{message.encoding}'; understood are 16UC1 (millimetres) and 32FC1 (metres), REP 118"
     )

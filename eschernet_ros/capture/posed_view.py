@@ -75,6 +75,11 @@ class PosedView:
     @property
     def quality(self) -> dict[str, float | str]:
         """Exposure, error bounds and scores by name, for a record; NaN where not known."""
-        bounds = {f"error_{name}": value for name, value in self.pose_error._asdict().items()}
         scores = {field.name: getattr(self.scores, field.name) for field in fields(self.scores)}
-        return {"exposure_s": self.exposure_s, "exposure_source": self.exposure_source, **bounds, **scores}
+        return {**pose_quality(self.exposure_s, self.exposure_source, self.pose_error), **scores}
+
+
+def pose_quality(exposure_s: float, exposure_source: str, error: PoseError) -> dict[str, float | str]:
+    """Exposure and error bounds by name, as a record keeps them."""
+    bounds = {f"error_{name}": value for name, value in error._asdict().items()}
+    return {"exposure_s": exposure_s, "exposure_source": exposure_source, **bounds}

@@ -165,6 +165,7 @@ class FrameRecord:
         joints: Mapping[str, float] | None = None,
         received_ns: int | None = None,
         driver: Mapping[str, Any] | None = None,
+        warnings: Sequence[str] = (),
     ) -> FrameRecord:
         """The record of a captured view; the keywords are what the view does not know (see the attributes)."""
         sample = view.pose_sample
@@ -182,7 +183,7 @@ class FrameRecord:
                 linear_speed=sample.linear_speed,
                 angular_speed=sample.angular_speed,
             ),
-            warnings=tuple(view.warnings),
+            warnings=(*view.warnings, *warnings),
             quality=dict(view.quality),
             base_from_source_optical=sample.pose @ view.frame_from_camera_optical,
             arm=ArmRecord(

@@ -46,6 +46,7 @@ from eschernet_ros.datasets.franka16_layout import (
     OLD_FRAMES_FILE,
     RECOVERED_FOLDER,
     frame_file,
+    frame_number,
 )
 from eschernet_ros.datasets.franka16_record import FrameRecord, encode_line
 from eschernet_ros.datasets.posed_images import format_ids
@@ -433,12 +434,12 @@ class Franka16Writer:
         angles = [_angles_of(record) for record in records]
         self._unfinished = deque(angles[self._finished :])
         write_head(self.folder, self._head(RECORDING))
-        recovered = self._set_aside_unnamed(frames)
+        half_made, recovered = self._clear_unnamed(frames)
         file = AnglesFile(self.folder / ANGLES_FILE, _array(angles[: self._finished]))
         self._angles = file
         return OpenReport(
             frames=self._frames,
-            temporary_files=dropped,
+            temporary_files=dropped + half_made,
             recovered=recovered,
             angles_rebuilt=file.rebuilt and bool(self._finished),
             torn_bytes=self._journal.cut_off,
@@ -474,13 +475,20 @@ class Franka16Writer:
                     f"{name} are missing; restore them or record into another folder."
                 )
 
-    def _set_aside_unnamed(self, frames: FramesFile | None) -> tuple[Path, ...]:
-        """Move pictures that no line of the journal names to ``recovered``, replacing nothing there."""
+    def _clear_unnamed(self, frames: FramesFile | None) -> tuple[int, tuple[Path, ...]]:
+        """Move pictures that no line of the journal names to ``recovered``, replacing nothing there.
+
+        Those of a recorded frame that is not finished were being made of its others: they are removed, and counted.
+        """
         named = {file.path for files in (() if frames is None else frames.files) for file in files.values()}
-        moved = []
+        half_made, moved = 0, []
         for name in FOLDERS.values():
             for path in sorted((self.folder / name).glob("*.png")):
                 if f"{name}/{path.name}" in named:
+                    continue
+                if self._finished <= (frame_number(path) or 0) < self._frames:
+                    path.unlink()
+                    half_made += 1
                     continue
                 target_folder = self.folder / RECOVERED_FOLDER / name
                 target_folder.mkdir(parents=True, exist_ok=True)
@@ -489,7 +497,7 @@ class Franka16Writer:
                     target, number = target_folder / f"{path.stem}.{number}{path.suffix}", number + 1
                 path.rename(target)
                 moved.append(target)
-        return tuple(moved)
+        return half_made, tuple(moved)
 
 
 def check_sizes(image: NDArray[np.uint8] | None, record: FrameRecord, source: SourceImages | None) -> None:

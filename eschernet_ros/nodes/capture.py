@@ -6,11 +6,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from geometry_msgs.msg import PoseArray
+from geometry_msgs.msg import PoseArray, PoseStamped
 from rclpy.callback_groups import ReentrantCallbackGroup
 from std_srvs.srv import Trigger
 
-from eschernet_ros.capture import Frame, PosedView, ViewTaker
+from eschernet_ros.capture import Frame, PosedView, ViewAssembler, ViewTaker
 from eschernet_ros.capture.recent import RecentValues
 from eschernet_ros.errors import EscherNetError
 from eschernet_ros.msg import PosedView as PosedViewMessage
@@ -21,8 +21,9 @@ from eschernet_ros.nodes.inputs import InputSubscriptions
 from eschernet_ros.nodes.parameters import declare
 from eschernet_ros.nodes.run import ClosableNode, run
 from eschernet_ros.nodes.time_jump import on_jump_back
+from eschernet_ros.nodes.view_pictures import ViewPictures
 from eschernet_ros.streams import CAPTURE_PARAMETERS as PARAMETERS
-from eschernet_ros.streams import CaptureStreams, gates_of
+from eschernet_ros.streams import CaptureStreams, gates_of, used_flange_from_ee
 
 NO_FRAME = "no frame within the time allowed"
 
@@ -30,7 +31,9 @@ NO_FRAME = "no frame within the time allowed"
 class CaptureNode(ClosableNode):
     """Publishes ``~/posed_view`` (PosedView) on ``~/take_view`` (Trigger), or whenever all gates are open.
 
-    Also ``~/poses`` (PoseArray, latched): every view's camera in the object frame.
+    Also ``~/poses`` (PoseArray, latched): every view's camera in the object frame; ``~/view/colour``, ``~/view/depth``
+    and ``~/view/mask`` (Image): a view's pictures at full resolution; and ``~/flange_from_ee`` (PoseStamped, latched):
+    F_T_EE, where the calibration is converted with it.
     """
 
     def __init__(self) -> None:
@@ -43,9 +46,12 @@ class CaptureNode(ClosableNode):
         self._taken = PoseArray()
         self._publisher = self.create_publisher(PosedViewMessage, "~/posed_view", qos.VIEWS)
         self._pose_array = self.create_publisher(PoseArray, "~/poses", qos.LATCHED)
+        self._pictures = ViewPictures(self, with_depth=bool(p["depth_topic"]))
+        self._ee_publisher = self.create_publisher(PoseStamped, "~/flange_from_ee", qos.LATCHED)
         self._streams = CaptureStreams(p)
         self._taker = self._make_taker()
-        self._streams.connect(self._offer, self._taker.use, self._taker.clear)
+        self._publish_flange_from_ee()
+        self._streams.connect(self._offer, self._use, self._taker.clear)
         self._inputs = InputSubscriptions(self, self._streams.inputs)
         self._jump = on_jump_back(self, self._streams.time_jumped_back)
         self.create_service(Trigger, "~/take_view", self._take_view, callback_group=ReentrantCallbackGroup())
@@ -72,6 +78,19 @@ class CaptureNode(ClosableNode):
         self._frame_ages_ms.add((self.get_clock().now().nanoseconds - frame.image_stamp_ns) / 1e6)
         self._taker.offer(frame)
 
+    def _use(self, assembler: ViewAssembler) -> None:
+        self._taker.use(assembler)
+        self._publish_flange_from_ee()
+
+    def _publish_flange_from_ee(self) -> None:
+        """Say what the calibration is converted with."""
+        streams = self._streams
+        if streams.hand_eye is not None:
+            used = used_flange_from_ee(self._parameters_read, streams.source.pose_of, streams.flange_from_ee)
+            if used is not None:
+                stamp = self.get_clock().now().to_msg()
+                self._ee_publisher.publish(messages.to_pose_stamped(used, "flange", stamp))
+
     def _publish(self, view: PosedView, frame: Frame) -> None:
         message = messages.to_posed_view(
             view,
@@ -81,6 +100,7 @@ class CaptureNode(ClosableNode):
             source_info=frame.source["camera_info"],
         )
         self._publisher.publish(message)
+        self._pictures.publish(view, frame.source)
         self._taken.header = message.header
         self._taken.poses = [*self._taken.poses, message.camera_pose]
         self._pose_array.publish(self._taken)

@@ -19,6 +19,8 @@ ROBOT_STATE = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durabi
 
 # Few and precious: who comes late still gets them
 VIEWS = QoSProfile(depth=128, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+# Megabytes each, one set a view: not kept for latecomers
+VIEW_PICTURES = QoSProfile(depth=8, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.VOLATILE)
 LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 # Requests of which only the newest counts, and results
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)

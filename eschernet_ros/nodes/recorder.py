@@ -1,106 +1,139 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The recorder node: posed views in, a Franka16-style object folder on disk."""
+"""The recorder node: posed views or every frame of a camera in, a complete data set folder on disk."""
 
 from __future__ import annotations
 
-import queue
 from collections import Counter
-from concurrent.futures import Future
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from rclpy.callback_groups import ReentrantCallbackGroup
 from std_srvs.srv import Trigger
 
-from eschernet_ros.datasets import FrameRecord, Franka16Writer
+from eschernet_ros.datasets import Franka16Writer, PendingFrame
+from eschernet_ros.datasets.collection_index import update_index
 from eschernet_ros.errors import EscherNetError
-from eschernet_ros.msg import PosedView
-from eschernet_ros.nodes import messages, qos
-from eschernet_ros.nodes.diagnostics import ERROR, OK, Diagnostics, Report
+from eschernet_ros.nodes.diagnostics import ERROR, OK, WARN, Diagnostics, Report
 from eschernet_ros.nodes.futures import wait_for
-from eschernet_ros.nodes.parameters import Parameter, declare
+from eschernet_ros.nodes.parameters import declare
+from eschernet_ros.nodes.recorder_inputs import RecorderInput, StreamInput, ViewInput
+from eschernet_ros.nodes.recorder_parameters import PARAMETERS as PARAMETERS
 from eschernet_ros.nodes.run import ClosableNode, run
-from eschernet_ros.nodes.topic_monitor import MonitoredSubscription
+from eschernet_ros.recording import RecordingPipeline
 
-PARAMETERS = (
-    Parameter("posed_view_topic", "capture/posed_view", "views to record (PosedView)"),
-    Parameter("output_dir", "recordings", "folder of the collection; the object gets a folder of its own in it"),
-    Parameter("object_name", "object", "name of the object's folder"),
-    Parameter("queue_size", 64, "views waiting for the disk; more are dropped, counted and said", 1, 4096),
-)
+MEGABYTE = 1e6
 
 
 class RecorderNode(ClosableNode):
-    """Writes every view; ``~/flush`` (Trigger) answers once all that was received is on disk."""
+    """Writes every view, or every frame; ``~/flush`` (Trigger) answers once all that was received is on disk."""
 
     def __init__(self) -> None:
         super().__init__("recorder")
-        p = declare(self, PARAMETERS)
-        self._writer = Franka16Writer(Path(p["output_dir"]) / p["object_name"])
-        self._counts: Counter[str] = Counter()
-        self._failure = ""
-        self._queue: queue.Queue[PosedView | Future[None] | None] = queue.Queue()
-        self._limit = int(p["queue_size"])
-        self._thread = self.start_thread(self._write)
-        self._views = MonitoredSubscription(self, PosedView, p["posed_view_topic"], self._receive, qos.VIEWS)
+        p = self._parameters_read = declare(self, PARAMETERS)
+        self._input: RecorderInput = ViewInput(self, p) if p["mode"] == "still" else StreamInput(self, p)
+        folder = Path(p["output_dir"]) / p["object_name"]
+        self._writer = Franka16Writer(folder, {"mode": p["mode"], **self._input.session})
+        self._said: Counter[str] = Counter()
+        try:
+            self._check_finished()
+            self._update_index()
+            self._pipeline = RecordingPipeline(
+                self._writer,
+                queue_size=p["queue_size"],
+                workers=p["workers"],
+                commit_every_s=p["commit_every_s"] if p["mode"] == "continuous" else 0.0,
+                compression=p["compression"],
+                on_recorded=self._recorded,
+                on_refused=self._refused,
+                on_stopped=self._stopped,
+            )
+            self._input.start(self._pipeline.offer)
+        except BaseException:
+            self._writer.close()
+            raise
         self.create_service(Trigger, "~/flush", self._flush, callback_group=ReentrantCallbackGroup())
         self._diagnostics = Diagnostics(self, self._report)
-        self.get_logger().info(f"recording to {self._writer.folder.resolve()}")
+        self.get_logger().info(f"recording to {self._writer.folder.resolve()} ({p['mode']})")
 
     def close(self) -> None:
         """Write what waits, flush it to the disk, and let go of the folder."""
-        self._queue.put(None)
-        self._thread.join()
+        self._pipeline.close()
         self._writer.close()
+        self._update_index()
 
-    def _receive(self, message: PosedView) -> None:
-        if self._queue.qsize() >= self._limit:
-            self._counts["dropped: queue full"] += 1
-            self.get_logger().error(f"view {message.id} dropped: {self._limit} views wait for the disk")
-            return
-        self._queue.put(message)
+    def _check_finished(self) -> None:
+        """Views cannot be added behind frames whose pictures for the model are still to be made."""
+        unfinished = len(self._writer) - self._writer.finished
+        if self._parameters_read["mode"] == "still" and unfinished:
+            raise EscherNetError(
+                f"{self._writer.folder} holds {unfinished} frames of a continuous recording that are not finished: run "
+                f"`eschernet-ros dataset finish {self._writer.folder}` first, or record another object_name"
+            )
 
-    def _write(self) -> None:
-        while (item := self._queue.get()) is not None:
-            if isinstance(item, PosedView):
-                self._record(item)
-            else:
-                item.set_result(None)
-
-    def _record(self, message: PosedView) -> None:
+    def _update_index(self) -> None:
+        """The collection's index; without it the recording is whole all the same."""
         try:
-            view = messages.from_posed_view(message)
-            written = self._writer.add(view.image, FrameRecord.from_view(view), view.mask)
+            update_index(self._writer.folder.parent)
         except EscherNetError as error:
-            self._failure = f"view {message.id} not recorded: {error}"
-            self._counts["failed"] += 1
-            self.get_logger().error(self._failure)
-            return
-        self._failure = ""
-        self._counts["recorded"] += 1
-        loss = written.loss
-        self.get_logger().info(f"view {message.id} is {written.path.name}")
-        if max(loss.aim_deg, abs(loss.roll_deg)) > 1.0 or abs(loss.radius_ratio - 1.0) > 0.05:
-            self._counts["beyond the published rule"] += 1
-            if self._counts["beyond the published rule"] == 1:
-                self.get_logger().warning(f"view {message.id}: {loss.sentence()} Further such views are only counted.")
+            self.get_logger().warning(f"the collection's index is not up to date: {error}")
+
+    def _recorded(self, frames: Sequence[PendingFrame]) -> None:
+        for frame in frames:
+            if self._parameters_read["mode"] == "still":
+                self.get_logger().info(f"view of {frame.record.image_stamp_ns} is frame {frame.index}")
+            loss = frame.record.loss
+            if max(loss.aim_deg, abs(loss.roll_deg)) > 1.0 or abs(loss.radius_ratio - 1.0) > 0.05:
+                self._said["beyond the published rule"] += 1
+                if self._said["beyond the published rule"] == 1:
+                    self.get_logger().warning(
+                        f"frame {frame.index}: {loss.sentence()} Further such frames are only counted."
+                    )
+
+    def _refused(self, reason: str) -> None:
+        self.get_logger().error(f"frame not recorded: {reason}", throttle_duration_sec=5.0)
+
+    def _stopped(self, reason: str) -> None:
+        self.get_logger().fatal(
+            f"recording has stopped after {len(self._writer)} frames, which are safe: {reason} "
+            "Mend that, then start the recorder anew; it goes on in the same folder."
+        )
+
+    def _dropped(self) -> int:
+        return sum(number for name, number in self._pipeline.counts.items() if name.startswith("dropped"))
+
+    def _refusals(self) -> int:
+        return sum(number for name, number in self._pipeline.counts.items() if name.startswith("refused"))
 
     async def _flush(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        written: Future[None] = Future()
-        self._queue.put(written)
-        await wait_for(self, written)
-        response.success = not self._failure and not self._counts["dropped: queue full"]
-        response.message = (
-            self._failure
-            or f"{len(self._writer)} frames in {self._writer.folder.resolve()}"
-            f" ({self._counts['dropped: queue full']} dropped)"
-        )
+        await wait_for(self, self._input.settled())
+        await wait_for(self, self._pipeline.flush())
+        dropped, refused, stopped = self._dropped(), self._refusals(), self._pipeline.stopped
+        response.success = not dropped and not refused and not stopped
+        lost = f"{dropped} dropped" + (f", {refused} refused" if refused else "")
+        response.message = f"{len(self._writer)} frames in {self._writer.folder.resolve()} ({lost})"
+        if stopped:
+            response.message = f"recording has stopped: {stopped} {response.message}"
         return response
 
     def _report(self) -> Report:
-        counts = {**self._counts, "received": self._views.received, "waiting": self._queue.qsize()}
-        if self._failure:
-            return ERROR, self._failure, counts
-        return OK, f"{len(self._writer)} frames in {self._writer.folder}", counts
+        pipeline = self._pipeline
+        counts: dict[str, Any] = {**self._input.counts(), **pipeline.counts, **self._said}
+        counts |= {
+            "frames": len(self._writer),
+            "unfinished": len(self._writer) - self._writer.finished,
+            "waiting": pipeline.waiting,
+            "most waiting": pipeline.most_waiting,
+            "MB written": pipeline.bytes_written / MEGABYTE,
+        }
+        if pipeline.stopped:
+            return ERROR, f"recording has stopped: {pipeline.stopped}", counts
+        if problems := self._input.problems():
+            return ERROR, "; ".join(problems), counts
+        where = f"{len(self._writer)} frames in {self._writer.folder}"
+        if (dropped := self._dropped()) or self._refusals():
+            return WARN, f"{where}; {dropped} dropped, {self._refusals()} refused", counts
+        return OK, where, counts
 
 
 def main() -> None:

@@ -4,7 +4,7 @@
 from eschernet_ros.streams.capture_parameters import PARAMETERS as CAPTURE_PARAMETERS
 from eschernet_ros.streams.capture_streams import CaptureStreams, gates_of
 from eschernet_ros.streams.exposures import Exposures
-from eschernet_ros.streams.hand_eye import frame_from_camera, needs_flange_from_ee
+from eschernet_ros.streams.hand_eye import frame_from_camera, needs_flange_from_ee, used_flange_from_ee
 from eschernet_ros.streams.inputs import Input
 from eschernet_ros.streams.parameters import Parameter, Value, read_parameter_file, values_of
 from eschernet_ros.streams.pose_sources import PoseSource, make_pose_source
@@ -25,5 +25,6 @@ __all__ = [
     "make_pose_source",
     "needs_flange_from_ee",
     "read_parameter_file",
+    "used_flange_from_ee",
     "values_of",
 ]

@@ -54,7 +54,11 @@ class Exposures:
 
     def awaited(self, stamp_ns: int) -> bool:
         """Whether metadata have come, but not yet those of the frame with this stamp."""
-        return self._log.newest is not None and self._log.wait(stamp_ns, 0.0) is None
+        return self._log.newest is not None and self.missing(stamp_ns)
+
+    def missing(self, stamp_ns: int) -> bool:
+        """Whether the metadata of the frame with this stamp have not come."""
+        return self._log.wait(stamp_ns, 0.0) is None
 
     def exposure(self, stamp_ns: int, listened: str = "", wait: bool = True) -> Exposure:
         """Return the exposure of the frame with this stamp; waits, bounded, once any metadata have come.

@@ -19,6 +19,18 @@ def needs_flange_from_ee(p: Mapping[str, Any], pose_of: str) -> bool:
     return ("flange" if p["hand_eye.file"] else p["hand_eye.parent"]) != pose_of
 
 
+def used_flange_from_ee(p: Mapping[str, Any], pose_of: str, told: SE3 | None = None) -> SE3 | None:
+    """F_T_EE that the calibration is converted with: the robot's, else the parameters'; None where none is needed.
+
+    Args: as `frame_from_camera`; ``told`` is its ``flange_from_ee``.
+    """
+    if not needs_flange_from_ee(p, pose_of):
+        return None
+    if told is not None:
+        return told
+    return SE3.from_quaternion_xyzw(p["flange_from_ee.rotation_xyzw"], p["flange_from_ee.translation"])
+
+
 def frame_from_camera(p: Mapping[str, Any], pose_of: str, flange_from_ee: SE3 | None = None) -> tuple[SE3, str]:
     """Return the hand-eye transform for poses of ``pose_of`` (``ee`` or ``flange``), and a sentence on its origin.
 

@@ -1,19 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The recorder node: views from the graph end up in a Franka16 folder, whatever happens to the process."""
+"""The recorder node: views and frames from the graph end up in a data set folder, whatever happens to the process."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 from eschernet_ros.msg import PosedView
-from made_views import made_view
+from geometry_msgs.msg import PoseStamped
+from made_views import CAMERA, HAND_EYE, camera_pose, made_view
+from PIL import Image as PILImage
+from sensor_msgs.msg import Image, JointState
 
-from eschernet_ros.datasets import open_dataset, read_frames_file
+from eschernet_ros.cli.main import main
+from eschernet_ros.datasets import DatasetError, open_dataset, read_frames_file
+from eschernet_ros.datasets.frame_files import read_source
+from eschernet_ros.datasets.franka16_frames import count_frames
 from eschernet_ros.demo.client import GraphClient
+from eschernet_ros.demo.run import capture_parameters
 from eschernet_ros.errors import EscherNetError
 from eschernet_ros.geometry import franka16_poses
 from eschernet_ros.nodes import messages, qos
@@ -22,11 +33,10 @@ from eschernet_ros.processes import Graph, NodeProcess
 AZIMUTHS = (0.0, 70.0, 140.0, 210.0, 280.0)
 
 
-def start(graph: Graph, folder: Path, name: str = "recorder") -> NodeProcess:
+def start(graph: Graph, folder: Path, name: str = "recorder", **parameters: Any) -> NodeProcess:
     """Start a recorder into ``folder/thing``."""
-    return graph.start_node(
-        "eschernet_ros.nodes.recorder", {"output_dir": str(folder), "object_name": "thing"}, name=name
-    )
+    place = {"output_dir": str(folder), "object_name": "thing"}
+    return graph.start_node("eschernet_ros.nodes.recorder", {**place, **parameters}, name=name)
 
 
 def record(client: GraphClient, indices: range) -> str:
@@ -75,6 +85,88 @@ def test_a_killed_recorder_resumes(graph: Graph, connect: Callable[[], GraphClie
     said = record(connect(), range(3, 5))  # a client of its own: the first one still talks to the killed recorder
     assert said.startswith("5 frames")
     assert len(np.load(tmp_path / "thing" / "angles.npy")) == 5
+
+
+def test_full_resolution_pictures_are_joined_to_their_views(
+    graph: Graph, connect: Callable[[], GraphClient], tmp_path: Path
+) -> None:
+    """They come on topics of their own, before or after the view; what does not come costs a warning, not a view."""
+    client = connect()
+    publishers = {
+        name: client.node.create_publisher(Image, f"capture/view/{name}", qos.VIEW_PICTURES)
+        for name in ("colour", "depth", "mask")
+    }
+    joints = client.node.create_publisher(JointState, "/joint_states", 10)
+    offset = client.node.create_publisher(PoseStamped, "capture/flange_from_ee", qos.LATCHED)
+    offset.publish(messages.to_pose_stamped(HAND_EYE, "flange", messages.to_time(0)))
+    start(graph, tmp_path, picture_timeout_s=1.0)
+    for publisher in (*publishers.values(), joints):
+        client.wait(lambda p=publisher: p.get_subscription_count() > 0, 60.0, "the recorder's subscriptions")
+    rng = np.random.default_rng(0)
+    colour = rng.integers(0, 256, (480, 640, 3), np.uint8)
+    depth = rng.integers(0, 5000, (480, 640), np.uint16)
+    mask = rng.random((480, 640)) < 0.2
+    view = made_view(0, AZIMUTHS[0])
+    stamp_ns = messages.to_nanoseconds(view.header.stamp)
+    for at_ns, value in ((stamp_ns - 10_000_000, 0.0), (stamp_ns + 30_000_000, 0.4)):
+        state = JointState(name=["fr3_joint1"], position=[value])
+        state.header.stamp = messages.to_time(at_ns)
+        joints.publish(state)
+    for name, pixels in (("colour", colour), ("depth", depth), ("mask", mask)):
+        publishers[name].publish(messages.to_image(pixels, "camera", view.image_stamp))
+    time.sleep(0.3)  # the pictures first
+    said = record(client, range(2))  # of the second view no pictures come
+    assert said.startswith("2 frames")
+
+    frames = read_frames_file(tmp_path / "thing")
+    source = read_source(tmp_path / "thing", frames.files[0])
+    np.testing.assert_array_equal(source.colour, colour)
+    np.testing.assert_array_equal(source.depth, depth)
+    np.testing.assert_array_equal(source.mask, mask)
+    with PILImage.open(tmp_path / "thing" / "rgba" / "frame000000.png") as picture:
+        rgba = np.asarray(picture)
+    np.testing.assert_array_equal(rgba[..., 3], np.where(mask, 255, 0))
+    np.testing.assert_array_equal(rgba[mask][:, :3], colour[mask])
+    assert (rgba[~mask][:, :3] == 255).all()
+    first, second = frames.records
+    assert first.source_camera == CAMERA
+    assert first.arm.joints == pytest.approx({"fr3_joint1": 0.1})
+    assert first.arm.flange_from_ee.is_close(HAND_EYE, atol=1e-9)
+    assert first.arm.arm_from_camera_optical.is_close(HAND_EYE, atol=1e-9)
+    assert (first.arm.base_frame, first.arm.pose_of) == ("base", "ee")
+    assert first.base_from_source_optical.is_close(camera_pose(AZIMUTHS[0]), atol=1e-9)
+    assert first.warnings == ()
+    assert set(frames.files[1]) == {"image"}
+    assert "colour and depth and mask did not come within 1 s" in second.warnings[0]
+    assert json.loads((tmp_path / "index.json").read_text())["objects"]["thing"]["state"] == "recording"
+
+
+def test_every_frame_is_recorded_and_finished_later(
+    graph: Graph, connect: Callable[[], GraphClient], tmp_path: Path
+) -> None:
+    """Continuous mode takes the bench's camera and arm itself; what `dataset finish` makes is a readable data set."""
+    graph.start_node("eschernet_ros.nodes.bench", {"object": "mug", "width": 160, "height": 120, "fps": 5.0})
+    start(graph, tmp_path, mode="continuous", **capture_parameters(), **{"mask.method": "depth"})
+    client = connect()
+    client.wait(client._flush.service_is_ready, 60.0, "the recorder's service")
+    deadline = time.monotonic() + 60.0
+    while count_frames(tmp_path / "thing")[0] < 5 and time.monotonic() < deadline:
+        time.sleep(0.2)
+    graph.stop()
+    frames = read_frames_file(tmp_path / "thing")
+    assert len(frames.records) >= 5
+    assert (frames.finished, frames.state) == (0, "unfinished")
+    stamps = [record.image_stamp_ns for record in frames.records]
+    assert stamps == sorted(set(stamps))
+    with pytest.raises(DatasetError, match=r"unfinished recording: .*dataset finish"):
+        open_dataset(tmp_path / "thing").read()
+    assert main(["dataset", "finish", str(tmp_path / "thing")]) == 0
+    views = open_dataset(tmp_path / "thing").read(image_size=64)
+    assert len(views) == len(frames.records)
+    assert all(0.01 < mask.mean() < 0.6 for mask in views.masks)
+    np.testing.assert_array_equal(
+        views.camera_gl_from_world, [record.camera_gl_from_object.matrix for record in frames.records]
+    )
 
 
 def test_a_second_recorder_is_refused(graph: Graph, connect: Callable[[], GraphClient], tmp_path: Path) -> None:
