@@ -37,7 +37,7 @@ def find_topic(
     kinds: Sequence[str],
     what: str,
     option: str,
-    words: Sequence[str] = (),
+    words: Sequence[str] | None = None,
     needed: bool = True,
 ) -> tuple[str, str]:
     """The topic of this name, or the only one that fits, and a sentence when it is another than was asked for.
@@ -49,7 +49,7 @@ def find_topic(
         kinds: types it may have.
         what: what it is for.
         option: how to choose another, for sentences.
-        words: what the name of another must hold (``a|b``: one of them) or must not (``!a``).
+        words: what the name of another must hold (``a|b``: one of them) or must not (``!a``); None: no other will do.
         needed: whether to do without is an error.
 
     Raises:
@@ -63,7 +63,7 @@ def find_topic(
         )
     if here is not None:
         return name, ""
-    fits = [topic.name for topic in topics if topic.type in kinds and all(_said(topic.name, word) for word in words)]
+    fits = [t.name for t in topics if t.type in kinds and words is not None and all(_said(t.name, w) for w in words)]
     if len(fits) == 1 and name:
         return fits[0], f"{what} was read from {fits[0]}; there is no {name}."
     if not needed:

@@ -10,6 +10,7 @@ from eschernet_ros.cameras.camera import (
     CameraLostError,
     CameraSettingsError,
     MotionSample,
+    RecordingEndedError,
 )
 from eschernet_ros.cameras.colour_control import MODES, ColourControl, ColourSettings
 from eschernet_ros.cameras.depth_filters import HOLE_FILLING, DepthFilterSettings
@@ -37,6 +38,7 @@ __all__ = [
     "MotionSample",
     "RealSenseCamera",
     "RealSenseSettings",
+    "RecordingEndedError",
     "StreamProfile",
     "frames",
 ]

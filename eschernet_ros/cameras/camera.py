@@ -27,6 +27,10 @@ class CameraLostError(CameraError):
     """The camera was streaming and is gone: unplugged, silent, or at the end of the recording."""
 
 
+class RecordingEndedError(CameraLostError):
+    """The recording was played to its end."""
+
+
 class CameraSettingsError(EscherNetError):
     """The camera cannot do what is asked of it; trying again does not help."""
 

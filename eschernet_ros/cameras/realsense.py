@@ -20,6 +20,7 @@ from eschernet_ros.cameras.camera import (
     CameraLostError,
     CameraSettingsError,
     MotionSample,
+    RecordingEndedError,
 )
 from eschernet_ros.cameras.colour_control import ColourControl
 from eschernet_ros.cameras.depth_filters import DepthFilters
@@ -99,7 +100,7 @@ class RealSenseCamera(Camera):
     def _start(self) -> CameraDescription:
         config, pipeline = self._rs.config(), self._rs.pipeline(self._context)
         if self._settings.file:
-            self._choose_file(config)
+            self._choose_file(config, pipeline)
         else:
             self._choose_device(config)
         if not config.can_resolve(pipeline):
@@ -121,8 +122,8 @@ class RealSenseCamera(Camera):
             config.enable_stream(rs.stream.depth, depth.width, depth.height, rs.format.z16, depth.fps)
         self._enable_imu(config)
 
-    def _choose_file(self, config: Any) -> None:
-        """Tell ``config`` which recording."""
+    def _choose_file(self, config: Any, pipeline: Any) -> None:
+        """Tell ``config`` which recording, and how fast."""
         rs, settings = self._rs, self._settings
         path = Path(settings.file)
         if not path.is_file():
@@ -139,6 +140,8 @@ class RealSenseCamera(Camera):
         if settings.depth is not None:
             config.enable_stream(rs.stream.depth)
         self._enable_imu(config)
+        if not settings.paced and config.can_resolve(pipeline):
+            config.resolve(pipeline).get_device().as_playback().set_real_time(False)
 
     def _enable_imu(self, config: Any) -> None:
         if self._settings.imu:
@@ -149,7 +152,7 @@ class RealSenseCamera(Camera):
         """Forget the connection before."""
         self._where = f"the recording '{self._settings.file}'" if self._settings.file else "the camera"
         self._domain = ""
-        self._queue: FrameQueue[tuple[Any, int]] = FrameQueue(_QUEUE_CAPACITY)
+        self._queue: FrameQueue[tuple[Any, int]] = FrameQueue(_QUEUE_CAPACITY, keep_all=not self._settings.paced)
         self._gaps = FrameGaps()
         self._clock = DeviceClock()
         self._imu = ImuJoin()
@@ -355,7 +358,7 @@ class RealSenseCamera(Camera):
             self._stopped_polls = self._stopped_polls + 1 if stopped else 0
             if self._stopped_polls >= _STOPPED_POLLS:
                 self._ended_file = self._started_file
-                raise CameraLostError(f"{self._where} ended")
+                raise RecordingEndedError(f"{self._where} ended")
         silent_s = time.monotonic() - self._last_frame_s
         if silent_s > settings.frame_timeout_s:
             raise CameraLostError(f"no frame came for {silent_s:.1f} s: {self._whereabouts()}")
@@ -376,6 +379,7 @@ class RealSenseCamera(Camera):
         if self._pipeline is None:
             return
         pipeline, self._pipeline, self._player = self._pipeline, None, None
+        self._queue.release()
         try:
             pipeline.stop()
         except RuntimeError as error:  # the device went away meanwhile

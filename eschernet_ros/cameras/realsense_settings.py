@@ -24,6 +24,8 @@ class RealSenseSettings:
         file: a recording (.db3 of librealsense 2.59, or .bag) that stands for the camera; empty: a live one.
         file_repeat: start over at its end.
         restamp: move the stamps of a recording to the time it is played.
+        paced: play a recording as fast as it was taken, dropping frames that nobody takes; False: every frame waits
+            until it is read.
     """
 
     serial: str = ""
@@ -36,3 +38,4 @@ class RealSenseSettings:
     file: str = ""
     file_repeat: bool = False
     restamp: bool = False
+    paced: bool = True

@@ -23,6 +23,7 @@ COMMANDS = {
     "dataset": ("eschernet_ros.cli.dataset", "look into, check, split, merge and convert data sets"),
     "demo": ("eschernet_ros.cli.demo", "run the main job on the simulated bench and draw what came of it"),
     "doctor": ("eschernet_ros.cli.doctor", "say what is wrong with this computer and its ROS graph, and the remedy"),
+    "evaluate": ("eschernet_ros.cli.evaluate", "score a model and baselines on a data set, beside published numbers"),
     "filter-renders": ("eschernet_ros.cli.filter_renders", "list renders that are empty, broken or miss the object"),
     "render-corpus": ("eschernet_ros.cli.render_corpus", "render procedural objects to train on"),
     "replay": ("eschernet_ros.cli.replay", "make a data set of a bag, with the code of the live capture"),

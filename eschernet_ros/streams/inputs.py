@@ -21,7 +21,7 @@ class Input:
         latched: the newest message counts for whoever comes later; in a bag the first counts from the beginning.
         needed: without it there are no views.
         remedy: why it may be silent.
-        words: how the topic may be recognised under another name (see `eschernet_ros.bags.find_topic`).
+        words: how the topic may be recognised under another name (see `eschernet_ros.bags.find_topic`); None: not.
     """
 
     name: str
@@ -32,4 +32,4 @@ class Input:
     latched: bool = False
     needed: bool = True
     remedy: str = ""
-    words: tuple[str, ...] = ()
+    words: tuple[str, ...] | None = None

@@ -193,7 +193,8 @@ def test_topics_are_found_or_listed(tmp_path: Path) -> None:
     with open_bag(write(tmp_path / "bag")) as bag:
         kinds, path = ("std_msgs/msg/String",), bag.path
         assert find_topic(path, bag.topics, "/note", kinds, "text", "Set it") == ("/note", "")
-        found, said = find_topic(path, bag.topics, "/text", kinds, "text", "Set it")
+        assert find_topic(path, bag.topics, "/text", kinds, "text", "Set it", needed=False) == ("", "")
+        found, said = find_topic(path, bag.topics, "/text", kinds, "text", "Set it", ())
         assert (found, said) == ("/note", "text was read from /note; there is no /text.")
         assert find_topic(path, bag.topics, "/text", kinds, "text", "Set it", ("!note",), False) == ("", "")
         with pytest.raises(
