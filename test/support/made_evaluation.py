@@ -10,9 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from eschernet_ros.evaluation.bootstrap import bootstrap_mean
 from eschernet_ros.evaluation.results import (
-    METRICS,
     MODEL,
     Case,
     Configuration,
@@ -23,10 +21,10 @@ from eschernet_ros.evaluation.results import (
     PosedPicture,
     PoseScore,
     PublishedNumber,
-    Summary,
     ViewScore,
 )
 from eschernet_ros.evaluation.stage_timer import StageTime
+from eschernet_ros.evaluation.summary import summarise
 from eschernet_ros.geometry import SE3, look_at_origin
 
 SIDE = 32
@@ -71,7 +69,7 @@ def made_evaluation(
         machine={"processor": "made up", "cores": "2"},
         created="2026-11-24T09:30:00+00:00",
         objects=made,
-        summaries=_summaries(made, counts),
+        summaries=summarise(made),
         published=(
             PublishedNumber("EscherNet 6DoF", 1, "psnr", 20.89, 18.0, -2.89, None),
             PublishedNumber("EscherNet 6DoF", 2, "psnr", 23.92, None, None, None),
@@ -181,39 +179,3 @@ def _picture(identifier: int, number: int, side: int, noise: float) -> np.ndarra
     image[spot & ball] = (250, 240, 80)
     image[ball] += np.random.default_rng(identifier).normal(0.0, 1.0 + noise, image[ball].shape)
     return np.clip(image, 0, 255).astype(np.uint8)
-
-
-def _summaries(objects: Sequence[ObjectResult], counts: Sequence[int]) -> tuple[Summary, ...]:
-    found = []
-    for method in METHODS:
-        for count in counts:
-            for name in METRICS:
-                groups = [
-                    [
-                        view.metrics[name]
-                        for case in each.cases
-                        if case.references == count
-                        for view in case.views
-                        if view.method == method and name in view.metrics
-                    ]
-                    for each in objects
-                ]
-                if any(groups):
-                    mean = bootstrap_mean(groups, groups_alike=True)
-                    found.append(
-                        Summary(
-                            method,
-                            count,
-                            name,
-                            mean.mean,
-                            mean.count,
-                            mean.groups,
-                            2,
-                            1.0,
-                            0.1,
-                            mean.low,
-                            mean.high,
-                            "objects",
-                        )
-                    )
-    return tuple(found)
