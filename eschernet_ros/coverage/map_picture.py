@@ -29,6 +29,7 @@ def map_picture(
     suggestion: Suggestion | None = None,
     labels: Sequence[str] = (),
     title: str = "",
+    mark_last: bool = False,
 ) -> NDArray[np.uint8]:
     """Draw the map, uint8 RGB [H, W, 3].
 
@@ -37,6 +38,7 @@ def map_picture(
         suggestion: the next viewpoint; None draws none.
         labels: a short text a view, for example its number; none at all: no texts.
         title: the upper line; the lower one says the numbers.
+        mark_last: the last view is drawn black.
     """
     page = Image.new("RGB", (_LEFT + MAP_WIDTH + _RIGHT, _TOP + MAP_HEIGHT + _BOTTOM), "white")
     page.paste(
@@ -48,7 +50,7 @@ def map_picture(
     texts = labels if labels and len(coverage) <= _CROWD else [""] * len(coverage)
     for number, (direction, text) in enumerate(zip(coverage.views, texts, strict=True)):
         x, y = _place(direction)
-        newest = number == len(coverage) - 1
+        newest = mark_last and number == len(coverage) - 1
         radius = 3 if len(coverage) > _CROWD else 9 if text else 5
         pen.ellipse(
             (x - radius, y - radius, x + radius, y + radius),

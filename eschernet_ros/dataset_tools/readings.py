@@ -16,23 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from eschernet_ros.datasets.pose_forms import POSE_FORMS, taken_for
+from eschernet_ros.datasets.pose_forms import LAYOUT_FORMS, POSE_FORMS, REREADABLE, PoseForm, taken_for
 from eschernet_ros.errors import EscherNetError
 from eschernet_ros.geometry import SE3, franka16_poses, world_from_camera_optical
 
 FloatArray = NDArray[np.float64]
-
-LAYOUT_FORMS = {
-    "gso30": "w2c-opengl",
-    "gso3d": "w2c-opencv",
-    "gso100": "w2c-opencv",
-    "objaverse": "w2c-opengl",
-    "nerf-synthetic": "c2w-opengl",
-    "nerfstudio": "c2w-opengl",
-    "rtmv": "c2w-opengl",
-    "colmap": "w2c-opencv",
-}
-"""Layout -> the form in which its files store poses, where they store matrices."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +53,7 @@ def matrix_readings(poses: Sequence[SE3], layout: str) -> Iterator[Reading]:
             continue
         yield Reading(
             f"the files hold {form.words}, where the layout {layout} stores {expected.words}",
-            f"Convert them: eschernet-ros dataset convert SRC DST --to FORMAT --poses-are {form.name}",
+            _conversion(form, expected, layout),
             _optical(taken_for(pose, expected, form) for pose in poses),
         )
     stored = [expected.stored(pose) for pose in poses]
@@ -164,3 +152,17 @@ def _reordered(pose: SE3) -> SE3:
     """The pose of a quaternion x, y, z, w that was read as w, x, y, z."""
     x, y, z, w = pose.quaternion_xyzw
     return SE3.from_quaternion_xyzw([w, x, y, z], pose.translation)
+
+
+def _conversion(true: PoseForm, expected: PoseForm, layout: str) -> str:
+    """What makes a matrix of form ``true`` one of form ``expected``, and the command that does it, if there is one."""
+    steps = []
+    if true.opencv_axes != expected.opencv_axes:
+        steps.append(f"negate the second and third {'columns' if true.camera_to_world else 'rows'} of every matrix")
+    if true.camera_to_world != expected.camera_to_world:
+        steps.append("invert it" if steps else "invert every matrix")
+    text = ", then ".join(steps)
+    text = text[0].upper() + text[1:]
+    if layout not in REREADABLE:
+        return text
+    return f"{text}; `eschernet-ros dataset convert SRC DST --to FORMAT --poses-are {true.name}` does that"

@@ -21,6 +21,7 @@ from eschernet_ros.datasets import Dataset, DatasetError, PosedImages
 from eschernet_ros.datasets.franka16_layout import ANGLES_FILE, IMAGES_FOLDER, frame_number
 from eschernet_ros.datasets.images import read_images
 from eschernet_ros.datasets.placement import ObjectPlacement, PlacementRule
+from eschernet_ros.datasets.recording_head import COMPLETE, read_head
 from eschernet_ros.geometry import SE3, franka16_angles, stack_matrices
 from eschernet_ros.geometry.frames import camera_gl_from_world
 
@@ -77,6 +78,7 @@ def validate_object(dataset: Dataset, name: str, progress: Callable[[str], None]
     findings = numbering_findings(numbered_series(folder, files), dataset.layout in ZERO_BASED)
     findings += file_findings(folder, files)
     findings += checksum_findings(folder)
+    findings += _state_findings(folder)
     views, problem = _read(dataset, name)
     if views is None:
         findings.append(Finding(Level.BAD, "unreadable", problem))
@@ -103,6 +105,17 @@ def _read(dataset: Dataset, name: str) -> tuple[PosedImages | None, str]:
         return views, "the pictures differ in size; the published rule resizes them all."
     except DatasetError as error:
         return None, str(error)
+
+
+def _state_findings(folder: Path) -> list[Finding]:
+    """Whether a recording was brought to its end; nothing for other data."""
+    try:
+        head = read_head(folder)
+    except DatasetError as error:
+        return [Finding(Level.BAD, "state", str(error))]
+    if head is None or (head.state == COMPLETE and not head.stopped):
+        return []
+    return [Finding(Level.SUSPICIOUS, "state", f"the recording is {head.sentence()}")]
 
 
 def _check_views(views: PosedImages, folder: Path, progress: Callable[[str], None]) -> tuple[list[Finding], str, float]:

@@ -8,10 +8,11 @@ or OpenCV (x right, y down, looking along z). Every layout has one form; files o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from eschernet_ros.datasets.errors import DatasetError
-from eschernet_ros.geometry import GL_FROM_OPTICAL, SE3
+from eschernet_ros.datasets.posed_images import PosedImages
+from eschernet_ros.geometry import GL_FROM_OPTICAL, SE3, stack_matrices
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,47 @@ POSE_FORMS: Mapping[str, PoseForm] = {
     )
 }
 """All forms by name."""
+
+
+LAYOUT_FORMS: Mapping[str, str] = {
+    "gso30": "w2c-opengl",
+    "gso3d": "w2c-opencv",
+    "gso100": "w2c-opencv",
+    "objaverse": "w2c-opengl",
+    "nerf-synthetic": "c2w-opengl",
+    "nerfstudio": "c2w-opengl",
+    "rtmv": "c2w-opengl",
+    "colmap": "w2c-opencv",
+}
+"""Layout -> the form in which its files store poses, where they store matrices."""
+
+REREADABLE = frozenset({"gso30", "gso3d", "gso100", "objaverse", "nerf-synthetic", "rtmv"})
+"""Layouts whose poses can be put right after reading. Readers of the others place the object by what the poses say."""
+
+
+def reread(views: PosedImages, form: str) -> PosedImages:
+    """Views whose files hold poses of another form than their layout's.
+
+    Args:
+        views: as read by the layout's own rule.
+        form: name of the form that the files have.
+
+    Raises:
+        DatasetError: an unknown form, or a layout whose poses cannot be put right after reading.
+    """
+    true = pose_form(form)
+    if views.layout not in REREADABLE:
+        raise DatasetError(
+            f"The poses of the layout {views.layout} cannot be read as {true.name}; that can be done for "
+            f"{', '.join(sorted(REREADABLE))}. Change the files themselves."
+        )
+    expected = POSE_FORMS[LAYOUT_FORMS[views.layout]]
+    return replace(
+        views,
+        camera_gl_from_world=stack_matrices(taken_for(pose, expected, true) for pose in views.poses),
+        pose_source=f"{views.pose_source} Read as {true.words}.",
+        metadata={key: value for key, value in views.metadata.items() if not key.startswith("camera_gl_from_world")},
+    )
 
 
 def taken_for(read: SE3, expected: PoseForm, true: PoseForm) -> SE3:

@@ -162,7 +162,7 @@ class CoverageNode(ClosableNode):
             self._suggestion, self._sentence = suggestion, sentence
         self.get_logger().info(sentence)
         stamp = message.header.stamp
-        picture = map_picture(coverage, suggestion, [number for number, _, _ in views], p["object_name"])
+        picture = map_picture(coverage, suggestion, [number for number, _, _ in views], p["object_name"], True)
         self._map.publish(messages.to_image(picture, message.header.frame_id, stamp))
         if suggestion is not None:
             pose = suggestion.base_from_camera_optical(object_frame, standoff)

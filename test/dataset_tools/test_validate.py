@@ -56,6 +56,8 @@ def test_poses_of_another_form_are_named(tmp_path: Path, form: str) -> None:
     assert f"the files hold {POSE_FORMS[form].words}" in text
     assert "the layout objaverse stores world-to-camera with OpenGL axes" in text
     assert f"--poses-are {form}" in text
+    assert ("invert every matrix" in text.lower()) == (form == "c2w-opengl")
+    assert ("Negate the second and third columns of every matrix, then invert it" in text) == (form == "c2w-opencv")
 
 
 def transposed(pose: SE3) -> np.ndarray:

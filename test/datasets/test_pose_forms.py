@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eschernet_ros.datasets import DatasetError
-from eschernet_ros.datasets.pose_forms import POSE_FORMS, pose_form, taken_for
+from eschernet_ros.datasets import DatasetError, PosedImages
+from eschernet_ros.datasets.pose_forms import LAYOUT_FORMS, POSE_FORMS, REREADABLE, pose_form, reread, taken_for
 from eschernet_ros.geometry import SE3, look_at_origin
 
 ABOVE = look_at_origin(0.0, math.pi / 2, 2.0)
@@ -48,3 +48,32 @@ def test_an_unknown_form_is_named() -> None:
     """With those there are."""
     with pytest.raises(DatasetError, match="no pose form 'blender'; the known ones are w2c-opengl"):
         pose_form("blender")
+
+
+@pytest.mark.parametrize("layout", sorted(REREADABLE))
+def test_views_read_by_the_wrong_form_are_put_right(layout: str) -> None:
+    """Nothing but their poses changes."""
+    form = POSE_FORMS["c2w-opencv"]
+    read = POSE_FORMS[LAYOUT_FORMS[layout]].pose(form.stored(ABOVE))
+    views = PosedImages(
+        name="blob",
+        layout=layout,
+        view_ids=(4,),
+        images=np.zeros((1, 2, 2, 3), np.uint8),
+        masks=None,
+        camera_gl_from_world=read.matrix[None],
+        pose_source="As stored.",
+    )
+    right = reread(views, "c2w-opencv")
+    np.testing.assert_allclose(right.camera_gl_from_world[0], ABOVE.matrix, atol=1e-12)
+    assert right.pose_source == f"As stored. Read as {form.words}."
+    assert right.view_ids == (4,)
+
+
+def test_layouts_that_place_the_object_cannot_be_put_right_afterwards() -> None:
+    """Nor those without matrices; the sentence says which can."""
+    views = PosedImages("blob", "colmap", (), np.zeros((0, 2, 2, 3), np.uint8), None, np.zeros((0, 4, 4)), "")
+    with pytest.raises(
+        DatasetError, match=r"poses of the layout colmap cannot be read as w2c-opengl; .* for gso100, gso30"
+    ):
+        reread(views, "w2c-opengl")
