@@ -14,7 +14,7 @@ from typing import Any
 
 SUBCOMMANDS: dict[str, tuple[str, str]] = {
     "convert": ("eschernet_ros.cli.dataset_convert", "write a data set in another layout"),
-    "from-photos": ("eschernet_ros.cli.dataset_from_photos", "make a data set of photos with COLMAP's poses or a board"),
+    "from-photos": ("eschernet_ros.cli.dataset_from_photos", "make a data set of photos with COLMAP poses or a board"),
     "finish": ("eschernet_ros.cli.dataset_finish", "make the pictures that a continuous recording left for later"),
     "info": ("eschernet_ros.cli.dataset_info", "say what a data set folder holds"),
     "merge": ("eschernet_ros.cli.dataset_merge", "put several data sets, or views of one object, into a new folder"),

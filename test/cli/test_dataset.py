@@ -12,6 +12,7 @@ from PIL import Image
 
 from eschernet_ros.cli.dataset import SUBCOMMANDS
 from eschernet_ros.cli.main import main
+from eschernet_ros.datasets.pose_forms import POSE_FORMS
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +61,17 @@ def test_validate_tells_by_its_exit_code(blob: Path, tmp_path: Path, capsys: pyt
     assert main(["dataset", "validate", str(gap), "--json", "-"]) == 1
     assert json.loads(capsys.readouterr().out)["verdict"] == "bad"
     assert main(["dataset", "validate", str(tmp_path / "nowhere")]) == 2
+
+
+def test_what_validate_names_convert_puts_right(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Camera-to-world matrices with OpenCV axes in a layout of world-to-camera ones with OpenGL's."""
+    stored = POSE_FORMS["c2w-opencv"].stored
+    wrong = blob_object.write_renders(tmp_path / "wrong", blob_object.poses(8), lambda pose: stored(pose).matrix)
+    assert main(["dataset", "validate", str(wrong)]) == 1
+    assert "--poses-are c2w-opencv` does that" in capsys.readouterr().out
+    right = tmp_path / "right"
+    assert main(["dataset", "convert", str(wrong), str(right), "--to", "franka16", "--poses-are", "c2w-opencv"]) == 0
+    assert main(["dataset", "validate", str(right)]) == 0
 
 
 def test_split_writes_a_file_and_replaces_none(blob: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
