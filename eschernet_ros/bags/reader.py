@@ -63,11 +63,16 @@ class BagMessage(NamedTuple):
     @property
     def stamp_ns(self) -> int:
         """Stamp of the header that the message begins with, without decoding the rest."""
-        if self.reader.ros1:  # seq, then the stamp
-            seconds, nanoseconds = struct.unpack_from("<II", self.raw, 4)
-        else:  # four bytes of encapsulation
-            seconds, nanoseconds = struct.unpack_from("<iI" if self.raw[1] & 1 else ">iI", self.raw, 4)
-        return int(seconds) * 1_000_000_000 + int(nanoseconds)
+        return header_stamp(self.raw, self.reader.ros1)
+
+
+def header_stamp(raw: bytes, ros1: bool = False) -> int:
+    """Stamp of the header that a serialised message begins with: CDR of ROS 2, or ROS 1's own."""
+    if ros1:  # seq, then the stamp
+        seconds, nanoseconds = struct.unpack_from("<II", raw, 4)
+    else:  # four bytes of encapsulation
+        seconds, nanoseconds = struct.unpack_from("<iI" if raw[1] & 1 else ">iI", raw, 4)
+    return int(seconds) * 1_000_000_000 + int(nanoseconds)
 
 
 @dataclass(frozen=True)

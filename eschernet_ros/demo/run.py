@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 from geometry_msgs.msg import PoseArray
 
 from eschernet_ros import __version__
@@ -74,12 +75,14 @@ def run_demo(options: DemoOptions) -> Path:
     timer = StageTimer()
     start = time.perf_counter()
     with Graph(output) as graph:
+        write_capture_file(output / "capture.yaml")
         with timer.stage("start of the processes"):
             _start_nodes(graph, options)
             client = GraphClient(graph)
         with client:
             with timer.stage("start of the processes"):
                 viewpoints = client.wait_until_ready()
+                wait_for_bag_recorder(client)
             views = _visit(client, viewpoints, timer)
             references, held_out = _split(views, options.references)
             result = _synthesize(client, viewpoints.header.frame_id, references, held_out, options)
@@ -110,11 +113,43 @@ def capture_parameters() -> dict[str, Any]:
     }
 
 
+def bag_parameters(bag: Path) -> dict[str, Any]:
+    """Return what the bag recorder must be told to record all that a capture on the bench hears."""
+    camera = "/camera/camera"
+    pictures = ("color/image_raw", "color/camera_info", "aligned_depth_to_color/image_raw")
+    return {
+        "bag": str(bag),
+        "topics": "/franka_robot_state_broadcaster/current_pose /joint_states bench/object_box",
+        "picture_topics": " ".join(f"{camera}/{name}" for name in pictures),
+    }
+
+
+def wait_for_bag_recorder(client: GraphClient, timeout_s: float = 60.0) -> None:
+    """Wait until the bag recorder hears the pictures: the capture is the other who does.
+
+    Raises:
+        EscherNetError: it does not.
+    """
+    topics = bag_parameters(Path())["picture_topics"].split()
+    client.wait(
+        lambda: all(client.node.count_subscribers(topic) >= 2 for topic in topics),
+        timeout_s,
+        "the bag recorder's start",
+    )
+
+
+def write_capture_file(path: Path) -> None:
+    """Write the parameters of the bench's capture as a parameter file, for a replay of the bag."""
+    document = {"/**": {"ros__parameters": capture_parameters()}}
+    path.write_text(yaml.safe_dump(document, default_flow_style=None), encoding="utf-8")
+
+
 def _start_nodes(graph: Graph, options: DemoOptions) -> None:
     graph.start_node(
         "eschernet_ros.nodes.bench",
         {"object": options.object_name, "viewpoints": options.references + options.targets},
     )
+    graph.start_node("eschernet_ros.nodes.bag_recorder", bag_parameters(graph.folder / "bag"))
     graph.start_node("eschernet_ros.nodes.capture", capture_parameters())
     graph.start_node(
         "eschernet_ros.nodes.synthesis",
@@ -287,4 +322,6 @@ def _print(
     for warning in result.warnings:
         print(f"WARNING: {warning}")
     print(f"recorded:      {recorded}")
+    replay = f"eschernet-ros replay {sheet.parent}/bag --config {sheet.parent}/capture.yaml --views taken"
+    print(f"bag:           {replay} --output {sheet.parent}/replayed")
     print(f"contact sheet: {sheet}")

@@ -52,7 +52,7 @@ class BagSource:
             topic, note = find_topic(
                 bag.path,
                 bag.topics,
-                found.topic,
+                _absolute(found.topic),
                 found.kinds,
                 _what(found),
                 _option(found),
@@ -97,6 +97,11 @@ class BagSource:
         decoded = message.decode()
         for found in self._by_topic[message.topic]:
             found.take(decoded, message.log_ns)
+
+
+def _absolute(topic: str) -> str:
+    """A relative name as the node has it in the namespace ``/``."""
+    return topic if topic.startswith("/") else f"/{topic}"
 
 
 def _what(found: Input) -> str:

@@ -236,7 +236,8 @@ def _why_no_view(report: ReplayReport, bag: BagReader, streams: CaptureStreams) 
         waiting = f" ({dropped} found no partner)" if dropped else ""
         return (
             f"{bag.path} holds no frame: no colour image has a depth image of its stamp{waiting}. Is the depth "
-            f"aligned to colour (align_depth.enable:=true), or is it another camera's? -p depth_topic:='' does without. {listed}"
+            f"aligned to colour (align_depth.enable:=true), or is it another camera's? -p depth_topic:='' does "
+            f"without. {listed}"
         )
     statistics = streams.poses.statistics()
     problems = "; ".join(streams.source.problems())

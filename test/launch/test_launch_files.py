@@ -36,7 +36,7 @@ packages = pytest.importorskip("ament_index_python.packages")
 BENCH_NODES = ("bench", "capture", "recorder", "synthesis")
 """What all.launch.py starts."""
 NODES = (*BENCH_NODES, "coverage", "franka_state", "object_finder", "realsense")
-FILES = ("all", *NODES)
+FILES = ("all", "replay", *NODES)
 
 
 @dataclass
@@ -84,6 +84,9 @@ def read(command: list[str]) -> Started:
             started.name = value.removeprefix("__node:=")
         elif option == "-r" and value.startswith("__ns:="):
             started.namespace = value.removeprefix("__ns:=")
+        elif option == "-p":
+            parameter, _, text = value.partition(":=")
+            started.parameters[parameter] = yaml.safe_load(text)
         elif option == "--params-file":
             (content,) = yaml.safe_load(Path(value).read_text()).values()
             started.parameters |= flat(content["ros__parameters"])
@@ -210,6 +213,23 @@ def test_all_starts_the_four_nodes_for_the_bench(start: Callable[..., dict[str, 
     assert capture["exposure_s"] == parameters["bench"]["exposure_s"]
     assert (parameters["bench"]["object"], parameters["recorder"]["object_name"]) == ("duck", "duck")
     assert parameters["recorder"]["output_dir"] == "/data"
+
+
+def test_replay_plays_a_bag_to_nodes_with_simulated_time(start: Callable[..., dict[str, Started]]) -> None:
+    """The player publishes /clock; capture and recorder follow it, with the capture's configuration that is given."""
+    started = start("replay", bag="/data/tour", loop="true", object_name="duck")
+    assert set(started) == {"ros2", "capture", "recorder"}
+    assert {name: started[name].parameters["use_sim_time"] for name in ("capture", "recorder")} == {
+        "capture": True,
+        "recorder": True,
+    }
+    assert started["capture"].parameters["auto"] is True
+    assert started["recorder"].parameters["object_name"] == "duck"
+
+
+def test_replay_wants_a_bag(start: Callable[..., dict[str, Started]], caplog: pytest.LogCaptureFixture) -> None:
+    assert start("replay", status=1) == {}
+    assert "which bag is to be played? bag:=/path/to/bag" in caplog.text
 
 
 # --- for real -------------------------------------------------------------------------------------------------------
