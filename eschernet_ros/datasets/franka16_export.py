@@ -21,7 +21,7 @@ class Franka16Export(DatasetWriter):
     """Frames for the recorder's own writer; the base frame is the object's frame in metres."""
 
     layout: ClassVar[str] = "franka16"
-    description: ClassVar[str] = "Franka16 as this package records it: angles.npy, images_rgba, frames.json"
+    description: ClassVar[str] = "Franka16 as this package records it: angles.npy, images_rgba, frames.jsonl"
 
     def add(self, views: PosedImages, folder: Path) -> list[str]:
         """Write the frames; views of another camera than the model's are resampled to it, and kept beside."""

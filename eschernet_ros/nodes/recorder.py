@@ -58,6 +58,7 @@ class RecorderNode(ClosableNode):
 
     def close(self) -> None:
         """Write what waits, flush it to the disk, and let go of the folder."""
+        self._input.close()
         self._pipeline.close()
         self._writer.close()
         self._update_index()

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -64,6 +65,10 @@ class RecorderInput(ABC):
         """A future that ends when everything that has come was offered."""
 
     @abstractmethod
+    def close(self) -> None:
+        """Offer what has come and still waits for something."""
+
+    @abstractmethod
     def problems(self) -> list[str]:
         """Why no frames come, one clause each; empty when they do, or need not."""
 
@@ -112,6 +117,10 @@ class ViewInput(RecorderInput):
         future = self._join.settled()
         self._join.announce()
         return future
+
+    def close(self) -> None:
+        """Offer the views that wait for their pictures: they will not come any more."""
+        self._pass_on(self._join.ready(math.inf))
 
     def problems(self) -> list[str]:
         """Views come when they are taken: their absence is no problem."""
@@ -193,6 +202,9 @@ class StreamInput(RecorderInput):
         future: Future[None] = Future()
         future.set_result(None)
         return future
+
+    def close(self) -> None:
+        """Nothing waits: frames are offered at once."""
 
     def problems(self) -> list[str]:
         """Every topic that is silent."""
