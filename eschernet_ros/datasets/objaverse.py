@@ -16,6 +16,7 @@ from eschernet_ros.datasets.pose_file import read_pose
 from eschernet_ros.datasets.posed_images import PosedImages
 from eschernet_ros.datasets.reader import DatasetReader, ReadOptions, ViewSplit
 from eschernet_ros.datasets.render_folders import find_render_folders, list_renders
+from eschernet_ros.geometry import model_camera
 
 _log = logging.getLogger(__name__)
 
@@ -26,6 +27,10 @@ class ObjaverseReader(DatasetReader):
     layout: ClassVar[str] = "objaverse"
     description: ClassVar[str] = "Objaverse: renders with world-to-camera matrices, as training reads them"
     looks_for: ClassVar[str] = "000.png and 000.npy"
+    licence_note: ClassVar[str] = (
+        "Renders of Objaverse: every object has a Creative Commons licence of its own; those of the procedural corpus "
+        "are free of it."
+    )
 
     def objects(self, folder: Path) -> Mapping[str, Path]:
         """Objects in ``folder``: the object folder itself, a collection, or a collection in shards (``shard/id``)."""
@@ -52,6 +57,8 @@ class ObjaverseReader(DatasetReader):
             masks=masks,
             camera_gl_from_world=np.stack([read_pose(path.with_suffix(".npy")) for path in paths]),
             pose_source="World-to-camera matrices of the .npy files, as they are.",
+            cameras=(model_camera(images.shape[2]),) * len(images) if images.shape[1] == images.shape[2] else None,
+            licence=self.licence_note,
         )
 
     def split(self, views: PosedImages, references: int, seed: int) -> ViewSplit:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -122,7 +122,7 @@ def choose_placement(
     camera_gl_from_world: Sequence[SE3],
     up: NDArray[np.float64],
     up_source: str,
-    points: NDArray[np.float64] | None,
+    points: Callable[[], NDArray[np.float64] | None],
     rule: PlacementRule | ObjectPlacement = "auto",
 ) -> ObjectPlacement:
     """Where the object is.
@@ -142,7 +142,7 @@ def choose_placement(
         camera_gl_from_world: poses of all cameras, world units.
         up: [3] direction in the world.
         up_source: how it was found, for the sentence.
-        points: [P,3] points of the object in the world; None where there are none.
+        points: gives [P,3] points of the object in the world, None where there are none; called only when needed.
         rule: one of these, or the placement itself.
 
     Raises:
@@ -158,8 +158,10 @@ def choose_placement(
             return placed
         if rule == "file":
             raise DatasetError(f"{folder} has no {OBJECT_FRAME_FILE}; write one, or choose another rule.")
-    if rule == "points" or (rule == "auto" and points is not None and len(points) >= LEAST_POINTS):
-        return _from_points(folder, points, up, up_source)
+    if rule in ("auto", "points"):
+        found = points()
+        if rule == "points" or (found is not None and len(found) >= LEAST_POINTS):
+            return _from_points(folder, found, up, up_source)
     return _from_axes(folder, camera_gl_from_world, up, up_source)
 
 

@@ -7,20 +7,34 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from eschernet_ros.datasets.colmap import ColmapReader
 from eschernet_ros.datasets.errors import DatasetError
 from eschernet_ros.datasets.franka16_reader import Franka16Reader
 from eschernet_ros.datasets.gso import GsoReader
+from eschernet_ros.datasets.gso_targets import Gso3dReader, GsoSpiralReader
+from eschernet_ros.datasets.mvdream import MvDreamReader, Text2ImgReader
+from eschernet_ros.datasets.nerf_synthetic import NerfSyntheticReader
+from eschernet_ros.datasets.nerfstudio import NerfstudioReader
 from eschernet_ros.datasets.objaverse import ObjaverseReader
 from eschernet_ros.datasets.placement import ObjectPlacement, PlacementRule
 from eschernet_ros.datasets.posed_images import PosedImages
 from eschernet_ros.datasets.reader import DatasetReader, ReadOptions, ViewSplit
+from eschernet_ros.datasets.rtmv import RtmvReader
 
 READERS: Mapping[str, DatasetReader] = {
     reader.layout: reader
     for reader in (
         Franka16Reader(),
         GsoReader(),
+        Gso3dReader(),
+        GsoSpiralReader(),
+        NerfSyntheticReader(),
+        RtmvReader(),
+        MvDreamReader(),
+        Text2ImgReader(),
         ObjaverseReader(),
+        NerfstudioReader(),
+        ColmapReader(),
     )
 }
 

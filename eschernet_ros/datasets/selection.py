@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from eschernet_ros.datasets.errors import DatasetError
 from eschernet_ros.datasets.posed_images import PosedImages
+from eschernet_ros.datasets.reader import ViewSplit
 from eschernet_ros.geometry import farthest_point_order, view_directions
 
 
@@ -21,15 +24,50 @@ def random_ids(views: PosedImages, count: int, seed: int) -> tuple[int, ...]:
     return tuple(sorted(int(view_id) for view_id in drawn))
 
 
-def spread_ids(views: PosedImages, count: int) -> tuple[int, ...]:
+def spread_ids(views: PosedImages, count: int, among: Sequence[int] | None = None) -> tuple[int, ...]:
     """``count`` views that look from directions far from each other, beginning with the first view.
+
+    Args:
+        views: the object.
+        count: how many.
+        among: ids of the views that may be taken; None: all.
 
     Raises:
         DatasetError: when there are fewer views.
     """
-    _check(views, count)
-    order = farthest_point_order(view_directions(views.poses))
-    return tuple(sorted(views.view_ids[int(position)] for position in order[:count]))
+    ids = views.view_ids if among is None else tuple(among)
+    if not 1 <= count <= len(ids):
+        raise DatasetError(f"'{views.name}' has {len(ids)} views; {count} references cannot be taken from them.")
+    poses = views.poses
+    order = farthest_point_order(view_directions(poses[row] for row in views.positions(ids)))
+    return tuple(sorted(ids[int(position)] for position in order[:count]))
+
+
+def held_out_split(views: PosedImages, references: int, layout: str) -> ViewSplit:
+    """A split for layouts without a published evaluation.
+
+    References are training views far from each other, targets the test views; where the data set names no test views,
+    everything that is no reference.
+
+    Raises:
+        DatasetError: when there are fewer training views, or no target is left.
+    """
+    train = views.subsets.get("train") or views.view_ids
+    chosen = spread_ids(views, references, among=train)
+    test = views.subsets.get("test", ())
+    targets = tuple(view_id for view_id in test or views.view_ids if view_id not in chosen)
+    if not targets:
+        raise DatasetError(f"All views of '{views.name}' are references; use fewer, so that a target is left.")
+    return ViewSplit(
+        reference_ids=chosen,
+        targets="views",
+        target_ids=targets,
+        scored_ids=targets,
+        rule=(
+            f"{layout} has no published evaluation; {references} {'training ' if test else ''}views far from each "
+            f"other are references, the {len(targets)} {'test views' if test else 'others'} are targets and scored."
+        ),
+    )
 
 
 def _check(views: PosedImages, count: int) -> None:

@@ -77,11 +77,8 @@ def test_gso_renders_are_never_taken_for_objaverse(gso_object, tmp_path, renderi
     if rendering != "render_mvs_25":
         (tmp_path / "mug" / "render_mvs_25").rename(folder)
     inside = tmp_path / inside.format(rendering)
-    if rendering == "render_mvs_25":
-        assert open_dataset(inside).layout == "gso30"
-    else:  # their poses have OpenCV axes
-        with pytest.raises(DatasetError, match="not a known data set"):
-            open_dataset(inside)
+    layouts = {"render_mvs_25": "gso30", "render_sync_36_single": "gso3d", "render_spiral_100": "gso100"}
+    assert open_dataset(inside).layout == layouts[rendering]
 
 
 def test_both_layouts_in_one_folder_need_a_word(gso_object, render_object, tmp_path):

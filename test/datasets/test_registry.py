@@ -17,7 +17,7 @@ from eschernet_ros.datasets import (
     random_ids,
     spread_ids,
 )
-from eschernet_ros.geometry import look_at_origin
+from eschernet_ros.geometry import PinholeCamera, look_at_origin, model_camera
 
 
 @pytest.fixture
@@ -30,7 +30,8 @@ def franka_folder(record_of, image_of, upright, tmp_path):
 
 
 def test_layouts_are_listed():
-    assert set(layouts()) == set(READERS) == {"franka16", "gso30", "objaverse"}
+    known = "colmap franka16 gso100 gso30 gso3d mvdream nerf-synthetic nerfstudio objaverse rtmv text2img"
+    assert sorted(layouts()) == sorted(READERS) == known.split()
     assert all(layouts().values())
 
 
@@ -134,6 +135,9 @@ def test_views_by_id():
         ({"camera_gl_from_world": np.zeros((2, 3, 4))}, "do not belong together"),
         ({"masks": np.zeros((2, 4, 5), bool)}, "masks must be bool"),
         ({"view_ids": (1, 0)}, "must ascend"),
+        ({"cameras": (model_camera(4),)}, "1 cameras do not fit 2 views"),
+        ({"cameras": (model_camera(4), model_camera(5))}, "image of view 1 is 4x4, its camera 5x5"),
+        ({"subsets": {"train": (0,), "test": (1, 2, 3)}}, r"its part 'test' names views it has not: 2\.\.3"),
     ],
 )
 def test_parts_that_do_not_belong_together_are_refused(changes, words):
@@ -148,6 +152,19 @@ def test_parts_that_do_not_belong_together_are_refused(changes, words):
     }
     with pytest.raises(DatasetError, match=words):
         PosedImages(**{**fields, **changes})
+
+
+def test_intrinsics_of_renders_and_of_their_resized_images(gso_object, tmp_path):
+    gso_object(tmp_path / "mug", size=16)
+    full = open_dataset(tmp_path).read(image_size=None).cameras
+    assert full == (model_camera(16),) * 3
+    assert open_dataset(tmp_path).read(image_size=8).cameras == (model_camera(8),) * 3
+    camera = PinholeCamera(40, 20, 30.0, 31.0, 18.5, 9.0, (0.1, -0.2, 0.0, 0.0))
+    half = camera.resized(20, 10)
+    point = np.array([[0.2, -0.1, 1.5]])
+    np.testing.assert_allclose(half.project(point) + 0.5, (camera.project(point) + 0.5) / 2)
+    squashed = camera.resized(10, 20)
+    np.testing.assert_allclose(squashed.project(point) + 0.5, (camera.project(point) + 0.5) * (0.25, 1.0))
 
 
 @pytest.mark.parametrize(("ids", "text"), [((), "none"), ((3,), "3"), ((0, 1, 2, 4, 6, 7), "0..2, 4, 6..7")])
