@@ -72,10 +72,6 @@ def views_recording(views: PosedImages, source: str, count: int | None = None) -
 
 def views_cameras(views: PosedImages) -> Sequence[PinholeCamera]:
     """The camera of each view: as recorded, else the model's, which the published layouts are rendered with."""
-    cameras: Sequence[PinholeCamera] | None = getattr(views, "cameras", None)
-    if cameras is not None:
-        return cameras
-    records: list[FrameRecord] | None = views.metadata.get("records")
-    if records:
-        return [record.camera for record in records]
+    if views.cameras is not None:
+        return views.cameras
     return [model_camera(views.images.shape[1])] * len(views)

@@ -45,7 +45,12 @@ def run(arguments: argparse.Namespace) -> int:
     merged = open_dataset(destination, sources[0].layout)
     validated = validate_object(merged, merged.objects[0], show_progress)
     print(f"{destination}: {validated.views} views; {MERGE_FILE} says where they came from")
-    wrong = [finding for finding in validated.findings if finding.level == Level.BAD]
+    agreement = ("silhouettes", "epipolar", "single views")
+    wrong = [
+        finding
+        for finding in validated.findings
+        if finding.level == Level.BAD or (finding.level == Level.SUSPICIOUS and finding.topic in agreement)
+    ]
     for finding in wrong:
         print(f"{finding.level.word} [{finding.topic}] {finding.text}")
     if wrong:

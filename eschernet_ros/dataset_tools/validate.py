@@ -18,7 +18,7 @@ from eschernet_ros.dataset_tools.numbering import dataset_files, numbered_series
 from eschernet_ros.dataset_tools.readings import Reading, angle_readings, load_angles, matrix_readings
 from eschernet_ros.dataset_tools.view_checks import aim_findings, mask_findings, size_findings
 from eschernet_ros.datasets import Dataset, DatasetError, PosedImages
-from eschernet_ros.datasets.franka16_layout import ANGLES_FILE, IMAGES_FOLDER, frame_number
+from eschernet_ros.datasets.franka16_layout import ANGLES_FILE, IMAGES_FOLDER, RECOVERED_FOLDER, frame_number
 from eschernet_ros.datasets.images import read_images
 from eschernet_ros.datasets.placement import ObjectPlacement, PlacementRule
 from eschernet_ros.datasets.recording_head import COMPLETE, read_head
@@ -75,7 +75,8 @@ def validate_object(dataset: Dataset, name: str, progress: Callable[[str], None]
     folder = dataset.folders[name]
     files = list(dataset_files(folder))
     progress(f"{name}: opening {len(files)} files")
-    findings = numbering_findings(numbered_series(folder, files), dataset.layout in ZERO_BASED)
+    counted = [path for path in files if path.parent.name != RECOVERED_FOLDER]  # set aside: not part of the recording
+    findings = numbering_findings(numbered_series(folder, counted), dataset.layout in ZERO_BASED)
     findings += file_findings(folder, files)
     findings += checksum_findings(folder)
     findings += _state_findings(folder)
