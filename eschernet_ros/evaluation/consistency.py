@@ -100,7 +100,7 @@ def _matches(
     grey = [cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in (first, second)]
     flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     forward, backward = flow.calc(grey[0], grey[1], None), flow.calc(grey[1], grey[0], None)
-    objects = [(image < _WHITE).any(axis=-1) for image in (first, second)]
+    objects = [np.asarray((image < _WHITE).any(axis=-1)) for image in (first, second)]
     rows, columns = np.nonzero(objects[0])
     start = np.column_stack([columns, rows]).astype(np.float64)
     end = start + forward[rows, columns]

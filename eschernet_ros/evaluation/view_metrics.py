@@ -40,8 +40,7 @@ def measure(
         found.append(numbers)
     rows = list(lpips_rows)
     for name, network in networks.items() if rows else ():
-        picked = ([values[row] for row in rows] for values in (images, truth, masks))
-        full, inside = network(*picked)
+        full, inside = network([images[i] for i in rows], [truth[i] for i in rows], [masks[i] for i in rows])
         for row, whole, part in zip(rows, full, inside, strict=True):
             found[row][f"lpips_{name}"] = whole
             if part is not None:
