@@ -59,7 +59,7 @@ class ViewCollector:
     """Collects depth views while the arm rests. Frames are offered as they come; only the newest waits.
 
     Args:
-        ee_from_camera_optical: hand-eye transform, for the frame whose poses the buffer holds.
+        ee_from_camera_optical: hand-eye transform, for the frame whose poses the buffer holds; None: see `use`.
         poses: history of ``base_from_ee``.
         stillness: decides whether the arm rests at a frame's stamp.
         settings: when a frame is kept.
@@ -67,7 +67,7 @@ class ViewCollector:
 
     def __init__(
         self,
-        ee_from_camera_optical: SE3,
+        ee_from_camera_optical: SE3 | None,
         poses: PoseBuffer,
         stillness: StillnessDetector,
         settings: CollectorSettings | None = None,
@@ -96,6 +96,10 @@ class ViewCollector:
         """Why the last frame that was no view was none; empty when the last one was."""
         return self._refused
 
+    def use(self, ee_from_camera_optical: SE3) -> None:
+        """Take another hand-eye transform from now on; the views kept stay."""
+        self._hand_eye = ee_from_camera_optical
+
     def offer(self, frame: DepthFrame) -> None:
         """Give the newest frame; never blocks."""
         with self._changed:
@@ -111,11 +115,11 @@ class ViewCollector:
             return count
 
     def camera_now(self) -> SE3 | None:
-        """The camera's pose in the base frame at the newest pose; None before the first."""
-        newest = self._poses.statistics().newest_ns
-        if newest is None:
+        """The camera's pose in the base frame at the newest pose; None before the first, or without a hand-eye one."""
+        newest, hand_eye = self._poses.statistics().newest_ns, self._hand_eye
+        if newest is None or hand_eye is None:
             return None
-        return self._poses.lookup(newest, self._settings.max_gap_s).pose @ self._hand_eye
+        return self._poses.lookup(newest, self._settings.max_gap_s).pose @ hand_eye
 
     def close(self) -> None:
         """End the thread."""
@@ -144,7 +148,13 @@ class ViewCollector:
     def _keep(self, frame: DepthFrame) -> str:
         """Keep a frame of a new place at rest; returns why it is not kept, or nothing."""
         stamp_ns = frame.stamp_ns + round(self._settings.time_offset_s * NS_PER_S)
-        camera = self._pose_at(stamp_ns) @ self._hand_eye
+        hand_eye = self._hand_eye
+        if hand_eye is None:
+            return "the camera's place on the arm is not known yet"
+        camera = self._pose_at(stamp_ns) @ hand_eye
+        if self._hand_eye is not hand_eye:
+            self.counts["frames while the camera's place changed"] += 1
+            return "the camera's place on the arm changed"
         if not self._stillness.is_still(self._poses, stamp_ns):
             self.counts["frames while moving"] += 1
             return "the arm moves, or has not rested long enough"

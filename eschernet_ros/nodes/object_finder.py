@@ -35,14 +35,13 @@ from eschernet_ros.nodes.inputs import InputSubscriptions
 from eschernet_ros.nodes.parameters import Parameter, declare
 from eschernet_ros.nodes.run import ClosableNode, run
 from eschernet_ros.nodes.topic_monitor import MonitoredSubscription
-from eschernet_ros.streams import CAPTURE_PARAMETERS, frame_from_camera, make_pose_source
+from eschernet_ros.streams import CAPTURE_PARAMETERS, CameraOnArm, make_pose_source
 
 _OF_CAPTURE = (
     *("camera_info_topic", "depth_topic", "pose_source", "pose_topic", "pose_of", "tf.", "joint_states."),
     *(
         "hand_eye.",
-        "flange_from_ee.translation",
-        "flange_from_ee.rotation_xyzw",
+        "flange_from_ee.",
         "time_offset_s",
         "max_pose_gap_s",
         "pose_timeout_s",
@@ -80,11 +79,10 @@ class ObjectFinderNode(ClosableNode):
         p = self._parameters_read = declare(self, PARAMETERS)
         self._poses = PoseBuffer(p["pose_horizon_s"])
         self._source = make_pose_source(p, self._poses)
-        self._pose_inputs = InputSubscriptions(self, self._source.inputs)
-        hand_eye, origin = frame_from_camera(p, self._source.pose_of)
-        self.get_logger().info(f"poses from {p['pose_source']}; {origin}")
+        self._arm = CameraOnArm(p, self._source.pose_of, self._poses, self._on_hand_eye)
+        of_arm = (*self._source.inputs, *([self._arm.input] if self._arm.input else []))
         self._collector = ViewCollector(
-            hand_eye,
+            self._arm.hand_eye,
             self._poses,
             StillnessDetector(p["rest_s"], p["rest_m"], p["rest_rad"]),
             CollectorSettings(
@@ -97,6 +95,7 @@ class ObjectFinderNode(ClosableNode):
                 pose_timeout_s=p["pose_timeout_s"],
             ),
         )
+        self._arm_inputs = InputSubscriptions(self, of_arm)
         self._pool = ThreadPoolExecutor(1, "find")
         self._camera_frame = ""
         self._base_of_views = ""
@@ -125,6 +124,10 @@ class ObjectFinderNode(ClosableNode):
         """End the threads."""
         self._pool.shutdown(cancel_futures=True)
         self._collector.close()
+
+    def _on_hand_eye(self) -> None:
+        if self._arm.hand_eye is not None:
+            self._collector.use(self._arm.hand_eye)
 
     def _on_camera(self, channel: str, message: Image | CameraInfo) -> None:
         parts = self._join.add(channel, messages.to_nanoseconds(message.header.stamp), message)
@@ -200,7 +203,7 @@ class ObjectFinderNode(ClosableNode):
 
     def _silent(self) -> list[str]:
         silent = [m.explain() for m in self._monitors.values() if (age := m.age_s()) is None or age > 1.0]
-        return silent + self._pose_inputs.silent() + self._source.problems()
+        return silent + self._arm_inputs.silent() + self._source.problems()
 
     def _explain(self) -> str:
         if silent := self._silent():
@@ -211,7 +214,7 @@ class ObjectFinderNode(ClosableNode):
         return self._collector.refused or "the first frame is being looked at"
 
     def _report(self) -> Report:
-        monitors = {**self._monitors, **self._pose_inputs.monitors}
+        monitors = {**self._monitors, **self._arm_inputs.monitors}
         counts: dict[str, Any] = {f"{name} messages": m.received for name, m in monitors.items()}
         counts |= {f"unmatched {channel}": count for channel, count in self._join.dropped.items()}
         counts |= {**self._source.counts, **self._collector.counts}

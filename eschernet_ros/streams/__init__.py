@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a capture is fed with, without ROS: the live node and the replay of a bag deliver messages to the same code."""
 
+from eschernet_ros.streams.camera_on_arm import CameraOnArm
 from eschernet_ros.streams.capture_parameters import PARAMETERS as CAPTURE_PARAMETERS
 from eschernet_ros.streams.capture_streams import CaptureStreams, gates_of
 from eschernet_ros.streams.exposures import Exposures
@@ -12,6 +13,7 @@ from eschernet_ros.streams.transform_tree import TransformTree, TransformUnknown
 
 __all__ = [
     "CAPTURE_PARAMETERS",
+    "CameraOnArm",
     "CaptureStreams",
     "Exposures",
     "Input",

@@ -28,8 +28,8 @@ from eschernet_ros.capture.mask_method import ObjectMasker
 from eschernet_ros.capture.message_fields import camera_of, stamp_of, transform_of
 from eschernet_ros.errors import EscherNetError
 from eschernet_ros.geometry import SE3, ObjectFrame
+from eschernet_ros.streams.camera_on_arm import CameraOnArm
 from eschernet_ros.streams.exposures import Exposures
-from eschernet_ros.streams.hand_eye import frame_from_camera, needs_flange_from_ee
 from eschernet_ros.streams.inputs import Input
 from eschernet_ros.streams.pose_sources import JUMP_BACK_NS, make_pose_source
 
@@ -60,8 +60,7 @@ class CaptureStreams:
         join: of the pictures.
         image_clock: compares their stamps with the receiver's clock.
         object_frame: the object; None until it is known.
-        hand_eye: the camera's optical frame in the frame of the poses; None until it is known.
-        assembler: made of both.
+        assembler: made of it and ``hand_eye``.
         camera_frame: frame id of the newest picture.
         counts: jumps of time, frames with another's camera_info.
         object_input, ee_input: the topics that the object and F_T_EE come from; None: parameters.
@@ -87,23 +86,15 @@ class CaptureStreams:
         self.exposures = Exposures(p)
         self.image_clock = StampClock("image")
         self.object_frame: ObjectFrame | None = None
-        self.hand_eye: SE3 | None = None
-        self.flange_from_ee: SE3 | None = None
         self.assembler: ViewAssembler | None = None
         self.camera_frame = ""
         self._masker = ObjectMasker.from_names(p["mask.method"], p["mask.model"])
         pictures = self._pictures()
         joined = [i.name for i in pictures if not (any_camera_info and i.name == "camera_info")]
         self.join = StampJoin(joined, capacity=join_capacity)
-        self.ee_input: Input | None = None
+        self._arm = CameraOnArm(p, self.source.pose_of, self.poses, self._update)
+        self.ee_input = self._arm.input
         self.object_input: Input | None = None
-        if p["flange_from_ee.topic"] and needs_flange_from_ee(p, self.source.pose_of):
-            kinds = ("geometry_msgs/msg/PoseStamped",)
-            self.ee_input = Input(
-                "F_T_EE", p["flange_from_ee.topic"], "flange_from_ee.topic", kinds, self._take_ee, latched=True
-            )
-        else:
-            self._use_hand_eye(None)
         if p["object.topic"]:
             kinds = ("visualization_msgs/msg/Marker",)
             self.object_input = Input(
@@ -114,6 +105,16 @@ class CaptureStreams:
             self.use_object(ObjectFrame(turn, p["object.size"]))
         own = [found for found in (self.ee_input, self.object_input) if found is not None]
         self.inputs: tuple[Input, ...] = (*pictures, *self.source.inputs, *self.exposures.inputs, *own)
+
+    @property
+    def hand_eye(self) -> SE3 | None:
+        """The camera's optical frame in the frame of the poses; None until it is known."""
+        return self._arm.hand_eye
+
+    @property
+    def flange_from_ee(self) -> SE3 | None:
+        """F_T_EE as the robot told it; None: it has not, or it is not asked."""
+        return self._arm.flange_from_ee
 
     def connect(
         self,
@@ -230,25 +231,6 @@ class CaptureStreams:
             self.use_object(ObjectFrame(transform_of(marker.pose), size))
         except EscherNetError as error:
             _log.error("object box on %s not used: %s", self._p["object.topic"], error)
-
-    def _take_ee(self, message: Any, _now_ns: int) -> None:
-        try:
-            told, known = transform_of(message.pose), self.hand_eye
-            if self.flange_from_ee is not None and told.is_close(self.flange_from_ee, 1e-9):
-                return
-            self._use_hand_eye(told)
-        except EscherNetError as error:
-            _log.error("F_T_EE on %s not used: %s", self._p["flange_from_ee.topic"], error)
-            return
-        if known is not None and self.source.pose_of == "ee":
-            _log.warning("F_T_EE changed: the end effector is another point; the poses kept are dropped")
-            self.poses.clear()
-
-    def _use_hand_eye(self, flange_from_ee: SE3 | None) -> None:
-        self.hand_eye, origin = frame_from_camera(self._p, self.source.pose_of, flange_from_ee)
-        self.flange_from_ee = flange_from_ee
-        self._update()
-        _log.info("poses from %s; %s", self._p["pose_source"], origin)
 
     def _update(self) -> None:
         """Make views from now on, once the object and the camera's place on the arm are known."""

@@ -100,7 +100,8 @@ class TopicSource(PoseSource):
 class TfSource(PoseSource):
     """TF: at every stamp at which the whole chain from base to frame is known, its pose is a sample.
 
-    The newest transform is stored under its own stamp and never stands in for a later time.
+    The newest transform is stored under its own stamp and never stands in for a later time. A frame whose own stamps
+    jump back is known anew from there; what others stamp, late or with zero, says nothing of it.
 
     Args:
         poses: is filled.
@@ -129,10 +130,6 @@ class TfSource(PoseSource):
     def take(self, message: Any, now_ns: int) -> None:
         """Take what moves, and store a sample when the chain has become known at a new stamp."""
         for transform in message.transforms:
-            stamp_ns = stamp_of(transform.header)
-            if self._newest_ns - stamp_ns > JUMP_BACK_NS:
-                _log.warning("time jumped back: the transforms kept are dropped")
-                self.clear()
             self._set(transform, static=False)
         self._sample(now_ns)
 

@@ -8,17 +8,18 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray
-from geometry_msgs.msg import PointStamped
+from geometry_msgs.msg import PointStamped, PoseStamped
 from std_srvs.srv import Trigger
 from visualization_msgs.msg import Marker
 
 from eschernet_ros.demo.client import GraphClient
-from eschernet_ros.demo.run import capture_parameters
 from eschernet_ros.errors import EscherNetError
+from eschernet_ros.geometry import SE3
 from eschernet_ros.nodes import messages, qos
 from eschernet_ros.processes import Graph
-from eschernet_ros.simulation import SimulatedBench
+from eschernet_ros.simulation import BenchConfig, SimulatedBench
 
+FLANGE_FROM_EE = SE3.from_rotvec([0.0, 0.1, -0.5], [0.01, 0.0, 0.15])
 BENCH = {"object": "toy_truck", "viewpoints": 5, "fps": 6}
 
 
@@ -59,8 +60,14 @@ class Finder:
 
 
 def finder_parameters() -> dict[str, object]:
-    """Return the bench's hand-eye transform."""
-    return {name: value for name, value in capture_parameters().items() if name.startswith("hand_eye.")}
+    """Return the bench's hand-eye transform in the flange's frame: the poses' frame is known with F_T_EE only."""
+    flange_from_camera = FLANGE_FROM_EE @ BenchConfig().ee_from_camera_optical
+    return {
+        "hand_eye.parent": "flange",
+        "hand_eye.translation": flange_from_camera.translation.tolist(),
+        "hand_eye.rotation_xyzw": flange_from_camera.quaternion_xyzw.tolist(),
+        "flange_from_ee.topic": "/flange_from_ee",
+    }
 
 
 @pytest.fixture
@@ -70,7 +77,10 @@ def finder(graph: Graph, connect: Callable[[], GraphClient]) -> Iterator[Finder]
     graph.start_node("eschernet_ros.nodes.object_finder", finder_parameters())
     client = connect()
     client.wait(lambda: client.viewpoints is not None, 60.0, "the bench's start")
-    yield Finder(client)
+    found = Finder(client)
+    publisher = client.node.create_publisher(PoseStamped, "/flange_from_ee", qos.LATCHED)
+    publisher.publish(messages.to_pose_stamped(FLANGE_FROM_EE, "fr3_link8", client.node.get_clock().now().to_msg()))
+    yield found
 
 
 def test_the_box_of_the_bench_is_found(graph: Graph, finder: Finder) -> None:
@@ -110,5 +120,9 @@ def test_missing_topics_are_named(graph: Graph, connect: Callable[[], GraphClien
     finder = Finder(connect())
     with pytest.raises(EscherNetError) as error:
         finder.call("find")
-    for part in ("there is no view yet", "aligned_depth_to_color/image_raw has no publisher (start realsense-ros"):
+    for part in (
+        "there is no view yet",
+        "aligned_depth_to_color/image_raw has no publisher (start realsense-ros",
+        "/flange_from_ee has no publisher",
+    ):
         assert part in str(error.value)

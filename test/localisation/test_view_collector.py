@@ -62,6 +62,29 @@ def rig() -> Iterator[Rig]:
     made.collector.close()
 
 
+def test_without_a_place_on_the_arm_nothing_is_kept(rig: Rig) -> None:
+    """Nor while it changes: a pose of one end effector and the transform of another make no camera."""
+    collector = ViewCollector(None, rig.poses, StillnessDetector(0.2, 0.0005, 0.002), CollectorSettings())
+    try:
+        rig.pose(0.0)
+        assert collector.camera_now() is None
+        collector.offer(DepthFrame(rig.now - 10 * MS, lambda: (np.full((240, 320), 0.4, np.float32), CAMERA)))
+        rig.wait(lambda: collector.refused == "the camera's place on the arm is not known yet")
+        collector.use(SE3.from_rotvec([0.0, 0.0, 0.0], [0.0, 0.0, 0.2]))
+        camera = collector.camera_now()
+        assert camera is not None
+        np.testing.assert_allclose(camera.translation, [0.0, 0.0, 0.7])
+        # a frame whose pose is still to come, while the transform changes
+        collector.offer(DepthFrame(rig.now, lambda: (np.full((240, 320), 0.4, np.float32), CAMERA)))
+        time.sleep(0.05)
+        collector.use(SE3.identity())
+        rig.pose(0.0, 20)
+        rig.wait(lambda: collector.counts["frames while the camera's place changed"] == 1)
+        assert collector.refused == "the camera's place on the arm changed" and collector.views == ()
+    finally:
+        collector.close()
+
+
 def test_one_view_per_place_at_rest(rig: Rig) -> None:
     rig.pose(0.0)
     rig.frame()

@@ -208,6 +208,36 @@ def test_tf_gives_a_sample_for_every_stamp_of_the_whole_chain(caplog: pytest.Log
     assert "time jumped back" in caplog.text
 
 
+def test_stamps_of_frames_beside_the_chain_do_not_matter(caplog: pytest.LogCaptureFixture) -> None:
+    """A detection that comes late, or a fixed frame that is sent on /tf with stamp zero: the arm's history stays."""
+    poses = PoseBuffer()
+    source = TfSource(poses, "base", "tool", "ee")
+    send(source, transform("elbow", "tool", SE3.identity(), NOW))
+    for step in range(3):
+        send(
+            source,
+            transform("base", "elbow", SE3.identity(), NOW + step * MS),
+            transform("elbow", "tool", SE3.identity(), NOW + step * MS),
+            transform("camera", "tag", SE3.identity(), NOW - 3 * NS_PER_S + step * MS),
+            transform("base", "table", SE3.identity(), 0),
+        )
+    assert len(poses) == 3 and source.problems() == []
+    assert "jumped back" not in caplog.text
+
+
+def test_after_a_jump_of_time_the_whole_chain_is_awaited() -> None:
+    """Poses of the second pass are made of transforms of the second pass only."""
+    poses = PoseBuffer()
+    source = TfSource(poses, "base", "tool", "ee")
+    turned = SE3.from_rotvec([0, 0, 1.0], [0, 0, 0])
+    send(source, transform("base", "elbow", turned, NOW), transform("elbow", "tool", turned, NOW))
+    send(source, transform("base", "elbow", SE3.identity(), NOW - 60 * NS_PER_S))
+    assert poses.statistics().newest_ns == NOW
+    assert "'tool' in 'elbow' has no common time with the others" in source.problems()[0]
+    send(source, transform("elbow", "tool", SE3.identity(), NOW - 60 * NS_PER_S))
+    assert len(poses) == 1 and poses.lookup(NOW - 60 * NS_PER_S, 0.1).pose.is_close(SE3.identity(), 1e-12)
+
+
 def test_a_chain_that_cannot_move_is_named() -> None:
     poses = PoseBuffer()
     source = TfSource(poses, "base", "tool", "ee")

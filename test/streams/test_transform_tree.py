@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eschernet_ros.geometry import SE3
@@ -17,6 +17,7 @@ poses = st.builds(
 )
 
 
+@settings(deadline=None, max_examples=50)
 @given(poses, poses, poses)
 def test_any_two_frames_of_a_tree(arm: SE3, tool: SE3, camera: SE3) -> None:
     """Up to the common ancestor and down again, whatever is fixed."""
