@@ -66,7 +66,7 @@ class RecordingPipeline:
 
     Args:
         writer: of the folder; the pipeline does not close it.
-        queue_size: frames that may wait; more are dropped.
+        queue_size: frames that may wait, and as many that may be on their way to the disk; more are dropped.
         workers: threads that compress and write.
         commit_every_s: frames are committed this often; 0: each as soon as it is written.
         compression: of colour and depth, one of `COMPRESSION_CHOICES`.
@@ -179,8 +179,18 @@ class RecordingPipeline:
     def _take(self) -> tuple[int, Prepare] | None:
         """The next frame; None when there will be none any more."""
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._closing)
-            return self._waiting.popleft() if self._waiting else None
+            while not (self._waiting and self._has_room()):
+                if self._closing and not self._waiting:
+                    return None
+                self._changed.wait()
+            return self._waiting.popleft()
+
+    def _has_room(self) -> bool:
+        """Whether the next frame may be taken: as many as fit into the queue may be on their way to the journal.
+
+        A disk that writes faster than it flushes would otherwise gather frames that a kill loses, without end.
+        """
+        return self._waiting[0][0] - self._settled < self._limit
 
     def _prepared(self, prepare: Prepare) -> ReadyFrame | _Written:
         if self.stopped:
@@ -239,6 +249,7 @@ class RecordingPipeline:
             broken = self._settle(batch, broken)
             with self._changed:
                 self._settled += len(batch)
+                self._changed.notify_all()
                 reached = [future for number, future in self._flushes if number <= self._settled]
                 self._flushes = [item for item in self._flushes if item[0] > self._settled]
             for future in reached:
@@ -259,7 +270,9 @@ class RecordingPipeline:
             return True
         if self._settled not in self._written:
             return False
-        return bool(self._flushes) or self._closing or time.monotonic() >= last + self._commit_every_s
+        if self._flushes or self._closing or time.monotonic() >= last + self._commit_every_s:
+            return True
+        return 2 * (self._ready_until() - self._settled) >= self._limit  # workers would soon have to wait
 
     def _patience(self, last: float) -> float | None:
         """How long to wait for news."""

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from eschernet_ros.datasets import open_dataset
+from eschernet_ros.datasets import open_dataset, read_frames_file
+from eschernet_ros.datasets.frame_files import read_source
 from eschernet_ros.model import EscherNetPipeline
 
 WORSE_THAN_THIS_IS_NOISE_DB = 11.5
@@ -64,6 +65,11 @@ def test_the_demo_leaves_a_data_set_a_picture_and_numbers(tmp_path: Path) -> Non
     assert len(dataset) == 5
     assert dataset.masks is not None
     assert all(0.02 < mask.mean() < 0.5 for mask in dataset.masks)
+    frames = read_frames_file(run / "recordings" / "teapot")
+    assert frames is not None and frames.state == "complete"
+    assert all(set(files) == {"image", "colour", "depth", "mask", "rgba"} for files in frames.files)
+    source = read_source(run / "recordings" / "teapot", frames.files[0])
+    assert source.mask is not None and 0.01 < source.mask.mean() < 0.5
     radii = [np.linalg.norm(np.linalg.inv(pose)[:3, 3]) for pose in dataset.camera_gl_from_world]
     np.testing.assert_allclose(radii, 1.8, atol=0.005)
 

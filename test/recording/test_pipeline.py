@@ -249,3 +249,28 @@ def test_kill_at_any_moment_loses_no_acknowledged_frame(tmp_path) -> None:
         named = {f.path for files in read_frames_file(folder).files for f in files.values()}
         present = {f"{p.parent.name}/{p.name}" for name in ("colour", "depth") for p in (folder / name).iterdir()}
         assert present == named
+
+
+def test_frames_that_are_not_committed_are_few(writer, monkeypatch) -> None:
+    """A disk that flushes slowly does not let frames gather that a kill would lose: the queue fills instead."""
+    go = threading.Event()
+    batches: list[int] = []
+    commit = writer.commit
+
+    def slow(frames) -> None:
+        go.wait(10.0)
+        batches.append(len(frames))
+        commit(frames)
+
+    monkeypatch.setattr(writer, "commit", slow)
+    pipeline = RecordingPipeline(writer, queue_size=4, workers=2)
+    ready = ready_frame(0)
+    deadline = time.monotonic() + 20.0
+    while not pipeline.counts[QUEUE_FULL] and time.monotonic() < deadline:
+        pipeline.offer(lambda: ready)
+        time.sleep(0.002)
+    offered_frames = pipeline._offered
+    assert offered_frames <= 2 * 4
+    go.set()
+    pipeline.close()
+    assert sum(batches) == len(writer) == offered_frames
