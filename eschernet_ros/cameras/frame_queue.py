@@ -13,29 +13,26 @@ Item = TypeVar("Item")
 
 
 class FrameQueue(Generic[Item]):
-    """Thread safe; :meth:`put` never waits, unless ``keep_all``.
+    """Thread safe; :meth:`put` never waits.
 
     Args:
         capacity: items held at most. A driver has few buffers, and an item may hold one of them: keep it small.
-        keep_all: a full queue makes :meth:`put` wait, instead of dropping; for a recording, which has time.
 
     Raises:
         EscherNetError: a capacity below 1.
     """
 
-    def __init__(self, capacity: int, keep_all: bool = False) -> None:
+    def __init__(self, capacity: int) -> None:
         if capacity < 1:
             raise EscherNetError(f"the capacity of a frame queue must be at least 1, it is {capacity}")
         self.dropped = 0
         self._capacity = capacity
-        self._keep_all = keep_all
         self._items: deque[Item] = deque()
         self._changed = threading.Condition()
 
     def put(self, item: Item) -> None:
         """Add the newest item; the oldest is dropped and counted when there is no room."""
         with self._changed:
-            self._changed.wait_for(lambda: not self._keep_all or len(self._items) < self._capacity)
             if len(self._items) == self._capacity:
                 self._items.popleft()
                 self.dropped += 1
@@ -46,15 +43,7 @@ class FrameQueue(Generic[Item]):
         """Return the oldest item, or None when none came within the time."""
         with self._changed:
             self._changed.wait_for(lambda: bool(self._items), timeout_s)
-            item = self._items.popleft() if self._items else None
-            self._changed.notify_all()
-            return item
-
-    def release(self) -> None:
-        """Let no :meth:`put` wait any more: nobody will take what it has."""
-        with self._changed:
-            self._keep_all = False
-            self._changed.notify_all()
+            return self._items.popleft() if self._items else None
 
     def clear(self) -> None:
         """Let everything go; not counted as dropped."""

@@ -100,12 +100,15 @@ class RealSenseCamera(Camera):
     def _start(self) -> CameraDescription:
         config, pipeline = self._rs.config(), self._rs.pipeline(self._context)
         if self._settings.file:
-            self._choose_file(config, pipeline)
+            self._choose_file(config)
         else:
             self._choose_device(config)
         if not config.can_resolve(pipeline):
             raise self._unresolved()
-        profile = pipeline.start(config, self._on_frame)
+        if not self._settings.paced:  # after can_resolve(): each resolution opens the file anew
+            config.resolve(pipeline).get_device().as_playback().set_real_time(False)
+        # a callback gets what the player has just then; who waits for frames, and lets the player wait, gets them all
+        profile = pipeline.start(config, self._on_frame) if self._settings.paced else pipeline.start(config)
         self._pipeline = pipeline
         return self._describe(profile)
 
@@ -122,8 +125,8 @@ class RealSenseCamera(Camera):
             config.enable_stream(rs.stream.depth, depth.width, depth.height, rs.format.z16, depth.fps)
         self._enable_imu(config)
 
-    def _choose_file(self, config: Any, pipeline: Any) -> None:
-        """Tell ``config`` which recording, and how fast."""
+    def _choose_file(self, config: Any) -> None:
+        """Tell ``config`` which recording."""
         rs, settings = self._rs, self._settings
         path = Path(settings.file)
         if not path.is_file():
@@ -140,8 +143,6 @@ class RealSenseCamera(Camera):
         if settings.depth is not None:
             config.enable_stream(rs.stream.depth)
         self._enable_imu(config)
-        if not settings.paced and config.can_resolve(pipeline):
-            config.resolve(pipeline).get_device().as_playback().set_real_time(False)
 
     def _enable_imu(self, config: Any) -> None:
         if self._settings.imu:
@@ -152,7 +153,7 @@ class RealSenseCamera(Camera):
         """Forget the connection before."""
         self._where = f"the recording '{self._settings.file}'" if self._settings.file else "the camera"
         self._domain = ""
-        self._queue: FrameQueue[tuple[Any, int]] = FrameQueue(_QUEUE_CAPACITY, keep_all=not self._settings.paced)
+        self._queue: FrameQueue[tuple[Any, int]] = FrameQueue(_QUEUE_CAPACITY)
         self._gaps = FrameGaps()
         self._clock = DeviceClock()
         self._imu = ImuJoin()
@@ -244,7 +245,7 @@ class RealSenseCamera(Camera):
         """Return the next frame; see :meth:`Camera.read`."""
         if self._pipeline is None:
             raise CameraLostError("the camera is not connected: call connect() first")
-        item = self._queue.get(timeout_s)
+        item = self._next(timeout_s)
         self.counts["frames dropped: queue full"] += self._queue.dropped
         self._queue.dropped = 0
         if self._failure is not None:
@@ -258,6 +259,15 @@ class RealSenseCamera(Camera):
             return self._convert(*item, with_depth)
         except RuntimeError as error:
             raise CameraLostError(f"librealsense could not read a frame: {first_line(error)}") from error
+
+    def _next(self, timeout_s: float) -> tuple[Any, int] | None:
+        if self._settings.paced:
+            return self._queue.get(timeout_s)
+        try:
+            arrived, frameset = self._pipeline.try_wait_for_frames(max(1, round(timeout_s * 1e3)))
+        except RuntimeError as error:
+            raise CameraLostError(f"librealsense could not play on: {first_line(error)}") from error
+        return (frameset, time.time_ns()) if arrived else None
 
     def _on_frame(self, frame: Any) -> None:
         """Take a frame in the driver's thread; an exception must not get out of here, it would end the process."""
@@ -379,7 +389,6 @@ class RealSenseCamera(Camera):
         if self._pipeline is None:
             return
         pipeline, self._pipeline, self._player = self._pipeline, None, None
-        self._queue.release()
         try:
             pipeline.stop()
         except RuntimeError as error:  # the device went away meanwhile

@@ -25,7 +25,7 @@ class RealSenseSettings:
         file_repeat: start over at its end.
         restamp: move the stamps of a recording to the time it is played.
         paced: play a recording as fast as it was taken, dropping frames that nobody takes; False: every frame waits
-            until it is read.
+            until it is read (no inertial samples then).
     """
 
     serial: str = ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output", type=Path, default=Path("recordings"), metavar="DIR", help="folder of the data set (recordings)"
     )
     parser.add_argument("--object", metavar="NAME", help="name of the object's folder in it (default: the bag's)")
+    parser.add_argument(
+        "--evaluate",
+        nargs="?",
+        const="",
+        metavar="OPTIONS",
+        help="score the model on the views afterwards, as `eschernet-ros evaluate` does with these options (in quotes)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -64,7 +72,20 @@ def run(arguments: argparse.Namespace) -> int:
     for sentence in report.sentences():
         print(sentence)
     print(f"report: {path}")
+    if arguments.evaluate is not None:
+        status = _evaluate(folder, arguments.evaluate)
+        if status:
+            return status
     return 1 if report.equal is False else 0
+
+
+def _evaluate(folder: Path, options: str) -> int:
+    """Evaluate the data set, as the command of that name does."""
+    from eschernet_ros.cli import evaluate
+
+    parser = argparse.ArgumentParser(prog="eschernet-ros evaluate")
+    evaluate.add_arguments(parser)
+    return evaluate.run(parser.parse_args([str(folder), *shlex.split(options)]))
 
 
 def capture_values(config: Path | None, given: list[str]) -> dict[str, Any]:

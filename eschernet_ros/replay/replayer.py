@@ -91,7 +91,8 @@ class Replayer:
             self._handle(self._waiting.popleft())
 
     def finish(self) -> None:
-        """Nothing comes any more: judge the frames that wait."""
+        """Nothing comes any more: judge the frames that wait, and count what found no partner."""
+        self.streams.join.clear()
         while self._waiting:
             self._handle(self._waiting.popleft())
 
