@@ -41,7 +41,8 @@ def subtitle(evaluation: Evaluation) -> str:
     model, configuration = evaluation.model, evaluation.configuration
     seeds = count_text(len(configuration.seeds), "seed")
     return (
-        f"{model.name} ({model.cape}, {model.image_size} px, {model.steps} steps, guidance {model.guidance_scale:g}) "
+        f"{model.name} ({model.cape}, {model.image_size} px, {count_text(model.steps, 'step')}, guidance "
+        f"{model.guidance_scale:g}) "
         f"on {count_text(len(evaluation.objects), 'object')}, {seeds}; {evaluation.created}"
     )
 
@@ -60,7 +61,7 @@ def about(evaluation: Evaluation) -> Markup:
         "checkpoint": f"{model.name}, {model.cape}, {'trained' if model.trained else 'untrained'}",
         "weights": model.content,
         "pictures": f"{model.image_size} x {model.image_size} pixels",
-        "denoising": f"{model.steps} steps, guidance {model.guidance_scale:g}",
+        "denoising": f"{count_text(model.steps, 'step')}, guidance {model.guidance_scale:g}",
         "ran on": f"{model.device}, {model.dtype}",
     }
     pose_sources = dict.fromkeys(each.pose_source for each in evaluation.objects)

@@ -67,24 +67,31 @@ def evaluation_page(
     most_bytes: int = MOST_PICTURE_BYTES,
 ) -> str:
     """The document; arguments as of :func:`write_report`."""
-    shown = shown_references(evaluation, references)
-    for encoding in ENCODINGS:
-        shelf = PictureShelf(folder, encoding)
-        sheets = object_sheets(evaluation, shelf, shown, most_objects)
-        if shelf.total_bytes <= most_bytes:
-            break
     metric = main_metric(evaluation.configuration)
     curves = join([reference_curves(evaluation), angle_curves(evaluation, metric) if metric else None])
     sections = [
         Section("summary", "Summary", summary_tables(evaluation)),
         Section("curves", "Curves", curves),
         Section("poses", "Pose and consistency", join([pose_table(evaluation), consistency_table(evaluation)])),
-        Section("objects", "Objects", join([object_table(evaluation, shown), _notes(sheets, shelf), sheets.markup])),
-        Section("every-view", "Every view", views_table(evaluation, most_rows)),
-        Section("about", "About this run", about(evaluation)),
     ]
+    if any(evaluation.cases()):
+        shown = shown_references(evaluation, references)
+        objects = _objects(evaluation, folder, shown, most_objects, most_bytes)
+        sections.append(Section("objects", "Objects", join([object_table(evaluation, shown), objects])))
+        sections.append(Section("every-view", "Every view", views_table(evaluation, most_rows)))
+    sections.append(Section("about", "About this run", about(evaluation)))
     title = f"{evaluation.configuration.title}: {evaluation.model.name}"
     return page(title, subtitle(evaluation), warnings(evaluation), sections)
+
+
+def _objects(evaluation: Evaluation, folder: Path, references: int, most: int, most_bytes: int) -> Markup:
+    """The sheets, in the finest encoding in which their pictures fit."""
+    for encoding in ENCODINGS:
+        shelf = PictureShelf(folder, encoding)
+        sheets = object_sheets(evaluation, shelf, references, most)
+        if shelf.total_bytes <= most_bytes:
+            break
+    return join([_notes(sheets, shelf), sheets.markup])
 
 
 def _notes(sheets: Sheets, shelf: PictureShelf) -> Markup:

@@ -205,5 +205,12 @@ def test_another_number_of_references_can_be_shown(results, read):
     assert sum(picture["alt"].startswith("mug: reference") for picture in page.all("img")) == 5
     with pytest.raises(EscherNetError, match="no results for 4 references; there are for 1, 3, 5"):
         evaluation_page(evaluation, results, references=4)
-    with pytest.raises(EscherNetError, match="no object was evaluated"):
-        evaluation_page(dataclasses.replace(evaluation, objects=()), results)
+
+
+def test_a_run_in_which_every_object_failed_says_why(results, read):
+    evaluation = read_results(results)
+    configuration = dataclasses.replace(evaluation.configuration, skipped=("mug was not evaluated: it has no mask.",))
+    empty = dataclasses.replace(evaluation, configuration=configuration, objects=(), summaries=(), published=())
+    page = read(evaluation_page(empty, results))
+    assert [node.text for node in page.all("div", "warnings")[0].all("p")] == ["mug was not evaluated: it has no mask."]
+    assert [node["href"] for node in page.all("nav")[0].all("a")] == ["#summary", "#about"]
