@@ -96,8 +96,7 @@ def record_until_killed(folder: Path) -> None:
     while True:
         if pipeline.offer(partial(ready.__getitem__, number % len(AROUND))):
             number += 1
-        else:
-            time.sleep(0.001)
+        time.sleep(0.002)
 
 
 if __name__ == "__main__":
