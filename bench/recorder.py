@@ -28,7 +28,7 @@ from eschernet_ros.capture import NS_PER_S, PoseBuffer, ViewAssembler
 from eschernet_ros.datasets import FrameRecord, Franka16Writer, SourceImages, read_frames_file
 from eschernet_ros.datasets.frame_files import COMPRESSIONS, encode_png, read_source, source_images
 from eschernet_ros.geometry import SE3, ObjectFrame, PinholeCamera, look_at
-from eschernet_ros.recording import COMPRESSION_CHOICES, ReadyFrame, RecordingPipeline
+from eschernet_ros.recording import COMPRESSION_CHOICES, ReadyFrame, RecordingPipeline, finish_recording
 from eschernet_ros.simulation.noise import SensorNoise
 
 PICTURES = 6
@@ -131,6 +131,12 @@ def measure(options: argparse.Namespace, folder: Path) -> None:
     for index in sorted({0, len(frames.records) // 2, len(frames.records) - 1}):
         read_source(folder, frames.files[index])
     print(f"read back: {len(frames.records)} records, {frames.state}; first, middle and last match their checksums")
+    if options.finish:
+        before, started = os.times(), time.monotonic()
+        made = finish_recording(folder, jobs=os.cpu_count() or 1).made
+        after, took = os.times(), time.monotonic() - started
+        cpu = after.user + after.system - before.user - before.system
+        print(f"finished {made} frames, {made / took:.1f} frames/s, {cpu / made * 1e3:.0f} ms of a core each")
 
 
 def measure_encoders(pictures: list[SourceImages]) -> None:
@@ -155,6 +161,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--compression", choices=COMPRESSION_CHOICES, default="auto")
     parser.add_argument("--folder", type=Path, help="where to record (default: the folder of temporary files)")
+    parser.add_argument("--finish", action="store_true", help="finish the recording afterwards, and measure that too")
     parser.add_argument("--encoders", action="store_true", help="measure single pictures only")
     options = parser.parse_args()
     if options.encoders:

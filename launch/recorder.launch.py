@@ -11,5 +11,6 @@ def generate_launch_description() -> LaunchDescription:
     arguments = {
         "output_dir": (str, "folder of the collection"),
         "object_name": (str, "name of the object's folder"),
+        "mode": (str, "still: the capture's views; continuous: every frame, config:= the capture's file"),
     }
     return LaunchDescription(launch_node("recorder", arguments))

@@ -168,6 +168,7 @@ def test_a_node_starts_with_its_parameter_file(name: str, start: Callable[..., d
         ("hand_eye_publisher", {"calibration_file": "/w.calib"}, {"calibration_file": "/w.calib"}),
         ("object_finder", {"up": "base"}, {"up": "base"}),
         ("recorder", {"output_dir": "/data", "object_name": "007"}, {"output_dir": "/data", "object_name": "007"}),
+        ("recorder", {"mode": "continuous"}, {"mode": "continuous"}),
         ("synthesis", {"checkpoint": "bundled-4dof", "cape": "4dof"}, {"checkpoint": "bundled-4dof", "cape": "4dof"}),
     ],
 )
