@@ -23,7 +23,7 @@ from eschernet_ros.replay.comparison import Comparison
 from eschernet_ros.replay.realsense_source import RealSenseSource
 from eschernet_ros.replay.replayer import ReplayedView, Replayer
 from eschernet_ros.replay.taken_views import live_views
-from eschernet_ros.streams import CaptureStreams, Input
+from eschernet_ros.streams import CaptureStreams, Input, used_flange_from_ee
 
 STILL, TAKEN = "still", "taken"
 
@@ -79,6 +79,7 @@ class ReplayReport:
 class _Sink:
     """Writes views as they come; the folder is made with the first."""
 
+    p: Mapping[str, Any]
     folder: Path
     stack: ExitStack
     streams: CaptureStreams | None = None
@@ -101,7 +102,7 @@ class _Sink:
             view,
             base_frame=streams.source.base_frame,
             pose_of=streams.source.pose_of,
-            flange_from_ee=streams.flange_from_ee,
+            flange_from_ee=used_flange_from_ee(self.p, streams.source.pose_of, streams.flange_from_ee),
             received_ns=replayed.received_ns,
         )
         depth = None if decoded.depth is None else np.round(decoded.depth * 1e3).clip(0, 65535).astype(np.uint16)
@@ -146,7 +147,7 @@ def replay(
     with ExitStack() as stack:
         bag = stack.enter_context(open_bag(path))
         pose_bag = stack.enter_context(open_bag(poses)) if poses is not None else bag
-        sink = _Sink(folder, stack)
+        sink = _Sink(p, folder, stack)
         live = live_views(bag, views_topic) if views == TAKEN else []
         sink.comparison = Comparison(live) if live else None
         replayer = Replayer(p, _choice(views, p, [view.image_stamp_ns for view in live]), sink.take)
@@ -174,7 +175,7 @@ def replay(
             counts=counts,
             unmatched=dict(streams.join.dropped),
             reasons=dict(replayer.reasons),
-            notes=tuple(note for source in sources for note in source.notes),
+            notes=(*(note for source in sources for note in source.notes), *streams.notes),
             warnings=sink.warnings,
             megabytes=read / 1e6,
             seconds=time.perf_counter() - started,

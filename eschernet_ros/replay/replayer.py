@@ -69,7 +69,7 @@ class Replayer:
         *,
         metadata_expected: bool = False,
     ) -> None:
-        self.streams = CaptureStreams(p, any_camera_info=True, join_capacity=MOST_WAITING)
+        self.streams = CaptureStreams(p, join_capacity=MOST_WAITING)
         self.streams.connect(self._offer, on_jump=self._forget)
         self.metadata_expected = metadata_expected
         self.reasons: dict[str, str] = {}

@@ -30,13 +30,20 @@ from eschernet_ros.errors import EscherNetError
 from eschernet_ros.geometry import SE3, ObjectFrame
 from eschernet_ros.streams.camera_on_arm import CameraOnArm
 from eschernet_ros.streams.exposures import Exposures
+from eschernet_ros.streams.hand_eye import calibrated_camera_frame
 from eschernet_ros.streams.inputs import Input
 from eschernet_ros.streams.pose_sources import JUMP_BACK_NS, make_pose_source
 
 IMAGE = "sensor_msgs/msg/Image"
 COMPRESSED = "sensor_msgs/msg/CompressedImage"
+CAMERA_INFO = "camera_info"
+"""Name of the input that is not joined: intrinsics last, and a lost message of theirs is no reason to lose a frame."""
+
 CUBE = 1
 """Type of a Marker that is a box (visualization_msgs/Marker)."""
+
+INFO_OF_ANOTHER = "frames with the camera_info of another"
+NO_INTRINSICS = "the camera's intrinsics are not known yet"
 
 _INFOS_KEPT = 64
 
@@ -48,8 +55,6 @@ class CaptureStreams:
 
     Args:
         p: parameters of a capture (`CAPTURE_PARAMETERS`).
-        any_camera_info: a frame without a camera_info of its stamp gets the newest one, or the first that comes. False:
-            it waits for it, and is dropped without.
         join_capacity: incomplete frames that are kept.
 
     Attributes:
@@ -62,23 +67,19 @@ class CaptureStreams:
         object_frame: the object; None until it is known.
         assembler: made of it and ``hand_eye``.
         camera_frame: frame id of the newest picture.
-        counts: jumps of time, frames with another's camera_info.
+        notes: what is odd about the streams, a sentence each.
+        counts: jumps of time, frames that had to take another's camera_info.
         object_input, ee_input: the topics that the object and F_T_EE come from; None: parameters.
     """
 
-    def __init__(
-        self,
-        p: Mapping[str, Any],
-        *,
-        any_camera_info: bool = False,
-        join_capacity: int = 8,
-    ) -> None:
+    def __init__(self, p: Mapping[str, Any], *, join_capacity: int = 8) -> None:
         self._p = p
         self._on_frame: Callable[[Frame], None] = lambda frame: None
         self._on_assembler: Callable[[ViewAssembler], None] = lambda assembler: None
         self._on_jump: Callable[[], None] = lambda: None
-        self._any_camera_info = any_camera_info
         self._infos: OrderedDict[int, Any] = OrderedDict()
+        self._calibrated_frame = calibrated_camera_frame(p)
+        self.notes: list[str] = []
         self._newest_ns = -1
         self.counts: Counter[str] = Counter()
         self.poses = PoseBuffer(p["pose_horizon_s"])
@@ -90,8 +91,7 @@ class CaptureStreams:
         self.camera_frame = ""
         self._masker = ObjectMasker.from_names(p["mask.method"], p["mask.model"])
         pictures = self._pictures()
-        joined = [i.name for i in pictures if not (any_camera_info and i.name == "camera_info")]
-        self.join = StampJoin(joined, capacity=join_capacity)
+        self.join = StampJoin([i.name for i in pictures if i.name != CAMERA_INFO], capacity=join_capacity)
         self._arm = CameraOnArm(p, self.source.pose_of, self.poses, self._update)
         self.ee_input = self._arm.input
         self.object_input: Input | None = None
@@ -166,7 +166,7 @@ class CaptureStreams:
         p = self._p
         found = [
             self._picture("colour", "colour_topic", (IMAGE, COMPRESSED), ("color|colour|rgb", "!depth")),
-            self._picture("camera_info", "camera_info_topic", ("sensor_msgs/msg/CameraInfo",), ("!depth",)),
+            self._picture(CAMERA_INFO, "camera_info_topic", ("sensor_msgs/msg/CameraInfo",), ("!depth",)),
         ]
         if p["depth_topic"]:
             remedy = "start realsense-ros with align_depth.enable:=true"
@@ -186,9 +186,9 @@ class CaptureStreams:
     def _take_picture(self, name: str, message: Any, now_ns: int) -> None:
         stamp_ns = stamp_of(message.header)
         if name == "colour":
-            self.camera_frame = message.header.frame_id
+            self._see_camera(message.header.frame_id)
             self._watch(stamp_ns, now_ns)
-        if name == "camera_info" and self._any_camera_info:
+        if name == CAMERA_INFO:
             self._infos[stamp_ns] = message
             if len(self._infos) > _INFOS_KEPT:
                 self._infos.popitem(last=False)
@@ -198,6 +198,19 @@ class CaptureStreams:
             exposure = partial(self.exposures.exposure, stamp_ns)
             self._on_frame(Frame(stamp_ns, parts, partial(self._decode, stamp_ns, parts), exposure))
 
+    def _see_camera(self, frame: str) -> None:
+        """Notice pictures of another camera than the calibration's."""
+        if frame == self.camera_frame:
+            return
+        self.camera_frame = frame
+        if self._calibrated_frame and frame != self._calibrated_frame:
+            note = (
+                f"the pictures are in frame '{frame}', but {self._p['hand_eye.file']} was calibrated for "
+                f"'{self._calibrated_frame}': is it another camera's?"
+            )
+            self.notes.append(note)
+            _log.warning("%s", note)
+
     def _watch(self, stamp_ns: int, now_ns: int) -> None:
         """Compare a picture's stamp with the clock, and with the one before."""
         self.image_clock.observe(stamp_ns, now_ns)
@@ -206,7 +219,9 @@ class CaptureStreams:
         self._newest_ns = max(self._newest_ns, stamp_ns)
 
     def _decode(self, stamp_ns: int, parts: Mapping[str, Any]) -> DecodedFrame:
-        info = parts.get("camera_info") or self._info_of(stamp_ns)
+        info = self.camera_info_of(stamp_ns)
+        if stamp_of(info.header) != stamp_ns:
+            self.counts[INFO_OF_ANOTHER] += 1
         return DecodedFrame(
             colour=colour_from_image(parts["colour"]),
             depth=depth_from_image(parts["depth"]) if "depth" in parts else None,
@@ -214,11 +229,14 @@ class CaptureStreams:
             camera=camera_of(info),
         )
 
-    def _info_of(self, stamp_ns: int) -> Any:
+    def camera_info_of(self, stamp_ns: int) -> Any:
+        """The camera_info of a picture's stamp; the newest one where there is none.
+
+        Raises:
+            EscherNetError: none has come at all.
+        """
         if not self._infos:
-            raise EscherNetError("no camera_info has come yet: the camera's intrinsics are not known")
-        if stamp_ns not in self._infos:
-            self.counts["frames with the camera_info of another"] += 1
+            raise EscherNetError(f"{NO_INTRINSICS}: no message has come on {self._p['camera_info_topic']}")
         return self._infos.get(stamp_ns) or self._infos[next(reversed(self._infos))]
 
     # --- object and hand-eye ------------------------------------------------------------------------------------

@@ -31,6 +31,15 @@ def used_flange_from_ee(p: Mapping[str, Any], pose_of: str, told: SE3 | None = N
     return SE3.from_quaternion_xyzw(p["flange_from_ee.rotation_xyzw"], p["flange_from_ee.translation"])
 
 
+def calibrated_camera_frame(p: Mapping[str, Any]) -> str:
+    """Return the optical frame whose camera the calibration file is of; empty where it does not tell, or there is none.
+
+    Raises:
+        EscherNetError: a file that cannot be used.
+    """
+    return read_hand_eye(p["hand_eye.file"]).info.camera_frame if p["hand_eye.file"] else ""
+
+
 def frame_from_camera(p: Mapping[str, Any], pose_of: str, flange_from_ee: SE3 | None = None) -> tuple[SE3, str]:
     """Return the hand-eye transform for poses of ``pose_of`` (``ee`` or ``flange``), and a sentence on its origin.
 

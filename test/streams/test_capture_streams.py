@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,7 +14,14 @@ from eschernet_ros.capture import Frame, ViewAssembler
 from eschernet_ros.errors import EscherNetError
 from eschernet_ros.geometry import SE3
 from eschernet_ros.streams import CAPTURE_PARAMETERS, CaptureStreams
+from eschernet_ros.streams.capture_streams import INFO_OF_ANOTHER
 
+CALIB = """parameters: {name: wrist, calibration_type: eye_in_hand, robot_base_frame: fr3_link0,
+  robot_effector_frame: fr3_link8, tracking_base_frame: camera_color_optical_frame, tracking_marker_frame: board}
+transform:
+  translation: {x: 0.06, y: -0.03, z: 0.05}
+  rotation: {x: 0.0, y: 0.0, z: 0.0, w: 1.0}
+"""
 S = 1_000_000_000
 START = 1_700_000_000 * S
 
@@ -42,13 +50,13 @@ def pose(stamp_ns: int) -> Any:
 class Made:
     """Streams of colour and camera_info, and what comes out of them."""
 
-    def __init__(self, any_camera_info: bool = False, **given: Any) -> None:
+    def __init__(self, **given: Any) -> None:
         p = {parameter.name: parameter.default for parameter in CAPTURE_PARAMETERS}
         p |= {"depth_topic": "", **{name.replace("__", "."): value for name, value in given.items()}}
         self.frames: list[Frame] = []
         self.assemblers: list[ViewAssembler] = []
         self.jumps = 0
-        self.streams = CaptureStreams(p, any_camera_info=any_camera_info)
+        self.streams = CaptureStreams(p)
         self.streams.connect(self.frames.append, self.assemblers.append, self.jump)
 
     def jump(self) -> None:
@@ -58,31 +66,31 @@ class Made:
         next(i for i in self.streams.inputs if i.name == name).take(message, now_ns)
 
 
-def test_live_a_frame_waits_for_its_own_camera_info() -> None:
+def test_a_frame_takes_its_own_camera_info_where_there_is_one() -> None:
     made = Made()
+    made.send("camera_info", info(START, 10.0))
+    made.send("camera_info", info(START + S, 20.0))
     made.send("colour", image(START))
-    made.send("camera_info", info(START + 1))
-    assert made.frames == []
-    made.send("camera_info", info(START))
     assert [frame.image_stamp_ns for frame in made.frames] == [START]
     assert made.frames[0].decode().camera.fx == 10.0
     assert made.streams.camera_frame == "optical"
+    assert made.streams.counts[INFO_OF_ANOTHER] == 0
 
 
-def test_in_a_bag_late_camera_info_serves_the_frames_before_it() -> None:
-    """Each frame gets its own where there is one; that it was another's is counted."""
-    made = Made(any_camera_info=True)
+def test_a_lost_or_late_camera_info_is_no_lost_frame() -> None:
+    """The newest serves, also the frames before the first; that it was another's is counted."""
+    made = Made()
     made.send("colour", image(START))
     assert len(made.frames) == 1
-    with pytest.raises(EscherNetError, match="no camera_info has come yet"):
+    with pytest.raises(EscherNetError, match="intrinsics are not known yet: no message has come on /camera"):
         made.frames[0].decode()
     made.send("camera_info", info(START + S, 20.0))
     made.send("camera_info", info(START + 2 * S, 30.0))
     assert made.frames[0].decode().camera.fx == 30.0
-    assert made.streams.counts["frames with the camera_info of another"] == 1
+    assert made.streams.counts[INFO_OF_ANOTHER] == 1
     made.send("colour", image(START + S))
     assert made.frames[1].decode().camera.fx == 20.0
-    assert made.streams.counts["frames with the camera_info of another"] == 1
+    assert made.streams.counts[INFO_OF_ANOTHER] == 1
 
 
 def test_object_and_end_effector_may_come_as_messages(caplog: pytest.LogCaptureFixture) -> None:
@@ -102,9 +110,24 @@ def test_object_and_end_effector_may_come_as_messages(caplog: pytest.LogCaptureF
     assert len(made.assemblers) == 1 and len(made.streams.poses) == 1
 
 
+def test_pictures_of_another_camera_than_the_calibration_s_are_noticed(tmp_path: Path) -> None:
+    """Once; the calibration's own frame is no news."""
+    file = tmp_path / "wrist.calib"
+    file.write_text(CALIB)
+    made = Made(hand_eye__file=str(file))
+    for index in range(2):
+        made.send("colour", image(START + index))
+    (note,) = made.streams.notes
+    assert "in frame 'optical', but " in note and "for 'camera_color_optical_frame': is it another camera's?" in note
+    right = image(START + 2)
+    right.header.frame_id = "camera_color_optical_frame"
+    made.send("colour", right)
+    assert len(made.streams.notes) == 1
+
+
 def test_pictures_that_jump_back_clear_what_is_kept() -> None:
     """A bag played again: nothing of the first pass is joined to the second."""
-    made = Made()
+    made = Made(mask_topic="/mask")
     made.send("pose", pose(START + 10 * S))
     made.send("colour", image(START + 10 * S))
     assert (len(made.streams.poses), made.streams.join.waiting) == (1, 1)
@@ -114,5 +137,5 @@ def test_pictures_that_jump_back_clear_what_is_kept() -> None:
     assert (made.jumps, made.streams.counts["time jumps"]) == (1, 1)
     assert (len(made.streams.poses), made.streams.join.waiting) == (0, 1)
     assert made.streams.join.dropped["colour"] == 2
-    made.send("camera_info", info(START + 10 * S))
+    made.send("mask", image(START + 10 * S))
     assert made.frames == []
