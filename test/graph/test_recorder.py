@@ -144,17 +144,22 @@ def test_full_resolution_pictures_are_joined_to_their_views(
 def test_every_frame_is_recorded_and_finished_later(
     graph: Graph, connect: Callable[[], GraphClient], tmp_path: Path
 ) -> None:
-    """Continuous mode takes the bench's camera and arm itself; what `dataset finish` makes is a readable data set."""
-    graph.start_node("eschernet_ros.nodes.bench", {"object": "mug", "width": 160, "height": 120, "fps": 5.0})
+    """Continuous mode takes the bench's camera and moving arm itself; `dataset finish` makes a data set of it."""
+    graph.start_node("eschernet_ros.nodes.bench", {"object": "mug", "fps": 5})
     start(graph, tmp_path, mode="continuous", **capture_parameters(), **{"mask.method": "depth"})
     client = connect()
     client.wait(client._flush.service_is_ready, 60.0, "the recorder's service")
-    deadline = time.monotonic() + 60.0
-    while count_frames(tmp_path / "thing")[0] < 5 and time.monotonic() < deadline:
-        time.sleep(0.2)
+    client.wait(lambda: count_frames(tmp_path / "thing")[0] > 0, 60.0, "the first frame")
+    client.wait(lambda: client.viewpoints is not None, 60.0, "the bench's list of viewpoints")
+    client.move_camera(client.viewpoints.poses[1], client.viewpoints.header.frame_id)
+    seen = count_frames(tmp_path / "thing")[0]
+    client.wait(lambda: count_frames(tmp_path / "thing")[0] > seen + 2, 60.0, "frames at the new place")
     graph.stop()
     frames = read_frames_file(tmp_path / "thing")
-    assert len(frames.records) >= 5
+    assert len(frames.records) >= 4
+    assert {f"fr3_joint{i}" for i in range(1, 8)} <= set(frames.records[-1].arm.joints)
+    first, last = frames.records[0].base_from_source_optical, frames.records[-1].base_from_source_optical
+    assert first.distance_to(last)[0] > 0.05
     assert (frames.finished, frames.state) == (0, "unfinished")
     stamps = [record.image_stamp_ns for record in frames.records]
     assert stamps == sorted(set(stamps))
@@ -163,7 +168,8 @@ def test_every_frame_is_recorded_and_finished_later(
     assert main(["dataset", "finish", str(tmp_path / "thing")]) == 0
     views = open_dataset(tmp_path / "thing").read(image_size=64)
     assert len(views) == len(frames.records)
-    assert all(0.01 < mask.mean() < 0.6 for mask in views.masks)
+    assert 0.01 < views.masks[-1].mean() < 0.6
+    assert "blur" in read_frames_file(tmp_path / "thing").records[-1].quality
     np.testing.assert_array_equal(
         views.camera_gl_from_world, [record.camera_gl_from_object.matrix for record in frames.records]
     )
