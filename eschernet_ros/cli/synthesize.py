@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from eschernet_ros.cli.synthesis_output import SynthesizedView, prepare_output, write_output
 from eschernet_ros.datasets import Dataset, PosedImages, format_ids, layouts, open_dataset, spread_ids
+from eschernet_ros.datasets.placement import PLACEMENT_RULES
 from eschernet_ros.errors import EscherNetError
 from eschernet_ros.evaluation import StageTimer, psnr
 from eschernet_ros.geometry import SE3, spiral_100
@@ -35,6 +36,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--published-poses",
         action="store_true",
         help="read poses by the published rule even where the folder records the full ones",
+    )
+    parser.add_argument(
+        "--place",
+        choices=PLACEMENT_RULES,
+        default="auto",
+        help="where the object is in scenes of nerfstudio and COLMAP: file: object_frame.json; points: the box of "
+        "COLMAP's points; axes: where all cameras look; auto: the first that applies (default: %(default)s)",
     )
     references = parser.add_mutually_exclusive_group()
     references.add_argument(
@@ -92,7 +100,12 @@ def run(arguments: argparse.Namespace) -> int:
     with timer.stage("load model"):
         pipeline = _load(arguments.checkpoint, arguments.cape, arguments.device)
     with timer.stage("read images"):
-        views = dataset.read(name, image_size=pipeline.image_size, published_poses=arguments.published_poses)
+        views = dataset.read(
+            name,
+            image_size=pipeline.image_size,
+            published_poses=arguments.published_poses,
+            placement=arguments.place,
+        )
     plan = plan_views(dataset, views, arguments)
     print(f"{views.name} ({views.layout}): {plan.rule} {views.pose_source}")
     request = SynthesisRequest(
