@@ -24,6 +24,7 @@ from eschernet_ros.nodes.time_jump import on_jump_back
 from eschernet_ros.nodes.view_pictures import ViewPictures
 from eschernet_ros.streams import CAPTURE_PARAMETERS as PARAMETERS
 from eschernet_ros.streams import CaptureStreams, gates_of, used_flange_from_ee
+from eschernet_ros.streams.capture_streams import CAMERA_INFO, INFO_OF_ANOTHER, NO_INTRINSICS
 
 NO_FRAME = "no frame within the time allowed"
 
@@ -97,7 +98,7 @@ class CaptureNode(ClosableNode):
             object_frame=self._object_frame,
             base_frame=self._streams.source.base_frame,
             pose_of=self._streams.source.pose_of,
-            source_info=frame.source["camera_info"],
+            source_info=self._streams.camera_info_of(frame.image_stamp_ns),
         )
         self._publisher.publish(message)
         self._pictures.publish(view, frame.source)
@@ -122,6 +123,8 @@ class CaptureNode(ClosableNode):
         except EscherNetError as error:
             # the reason of a refusal is about poses; what their source lacks is known here
             source = [] if str(error).startswith(NO_FRAME) else self._pose_problems()
+            if str(error).startswith(NO_INTRINSICS):
+                source += self._inputs.silent([CAMERA_INFO])
             response.message = "; ".join([str(error), *source, *self._clock_problems()])
             self.get_logger().error(f"no view taken: {response.message}")
             return response
@@ -145,7 +148,7 @@ class CaptureNode(ClosableNode):
 
     def _silent(self) -> list[str]:
         """Explain every topic that is silent, and whatever else keeps poses from arriving."""
-        return self._inputs.silent(self._streams.join.channels) + self._pose_problems()
+        return self._inputs.silent([*self._streams.join.channels, CAMERA_INFO]) + self._pose_problems()
 
     def _pose_problems(self) -> list[str]:
         """Explain what keeps poses from arriving."""
@@ -164,7 +167,7 @@ class CaptureNode(ClosableNode):
     def _report(self) -> Report:
         streams = self._streams
         monitors = self._inputs.monitors
-        counted = (*streams.join.channels, *(found.name for found in streams.source.inputs))
+        counted = (*streams.join.channels, CAMERA_INFO, *(found.name for found in streams.source.inputs))
         counts: dict[str, Any] = {f"{name} messages": monitors[name].received for name in counted if name in monitors}
         counts |= {f"unmatched {channel}": count for channel, count in streams.join.dropped.items()}
         metadata = [monitors[found.name] for found in streams.exposures.inputs if found.name in monitors]
@@ -172,7 +175,7 @@ class CaptureNode(ClosableNode):
         p50, p99 = self._frame_ages_ms.percentiles(50, 99)
         counts |= {"frame complete after ms, p50": p50, "frame complete after ms, p99": p99}
         counts |= {"image age s": streams.image_clock.age_s, "pose age s": streams.source.clock.age_s}
-        counts |= {"time jumps": streams.counts["time jumps"]}
+        counts |= {name: streams.counts[name] for name in ("time jumps", INFO_OF_ANOTHER)}
         counts |= {"time jumps of the pose stream": streams.poses.statistics().time_jumps}
         counts |= {**streams.exposures.counts, **streams.source.counts, **self._taker.counts, **self._last_view}
         problems = "; ".join(self._clock_problems())
