@@ -16,11 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eschernet_ros.bags import BagMessage, BagReader, find_topic, open_bag
+from eschernet_ros.capture.frame_metadata import EXPOSURE_UNIT_S
 from eschernet_ros.capture.image_messages import colour_from_image, depth_from_image
 from eschernet_ros.capture.message_fields import camera_of, stamp_of, transform_of
 from eschernet_ros.checking.pose_track import PoseTrack
 from eschernet_ros.errors import EscherNetError
 from eschernet_ros.geometry import SE3, PinholeCamera
+from eschernet_ros.streams import METADATA_KINDS, read_metadata
 
 _POSE_TYPE, _INFO_TYPE = "geometry_msgs/msg/PoseStamped", "sensor_msgs/msg/CameraInfo"
 _IMAGE_TYPES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
@@ -37,12 +39,15 @@ class BagTopics:
         camera_info: of the colour camera.
         depth: aligned to colour (16UC1 or 32FC1); empty: none is read.
         pose: PoseStamped of the end effector.
+        metadata, metadata_json: each frame's exposure, in either message type; empty: not read.
     """
 
     colour: str = "/camera/camera/color/image_raw"
     camera_info: str = "/camera/camera/color/camera_info"
     depth: str = "/camera/camera/aligned_depth_to_color/image_raw"
     pose: str = "/franka_robot_state_broadcaster/current_pose"
+    metadata: str = "/camera/camera/color/metadata"
+    metadata_json: str = "/camera/camera/color/metadata_json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +66,7 @@ class BagContents:
         static_transforms: ``parent_from_child`` by (parent, child).
         joint_stamps_ns, joints: [7] rad of the arm.
         reported_ee: (stamp, F_T_EE) of the robot's state messages.
+        exposures: seconds by image stamp, as metadata tell; None where those of a frame do not.
         notes: sentences about what was taken for what.
     """
 
@@ -76,11 +82,17 @@ class BagContents:
     joint_stamps_ns: list[int] = field(repr=False)
     joints: list[NDArray[np.float64]] = field(repr=False)
     reported_ee: list[tuple[int, SE3]] = field(repr=False)
+    exposures: dict[int, float | None] = field(repr=False)
     notes: list[str]
 
 
-def scan_bag(path: Path, topics: BagTopics | None = None) -> BagContents:
+def scan_bag(path: Path, topics: BagTopics | None = None, exposure_unit_s: float = EXPOSURE_UNIT_S) -> BagContents:
     """Read everything but the pictures.
+
+    Args:
+        path: the bag.
+        topics: wanted; None: the default ones.
+        exposure_unit_s: unit of ``actual_exposure`` in the metadata.
 
     Raises:
         EscherNetError: no bag, or a needed topic is not in it; the sentence lists what is.
@@ -89,8 +101,9 @@ def scan_bag(path: Path, topics: BagTopics | None = None) -> BagContents:
     wanted = topics or BagTopics()
     with open_bag(path) as bag:
         found, notes = _resolve(bag, wanted, path)
-        scan = _Scan()
-        names = {found.colour, found.camera_info, found.pose, found.depth, "/tf", "/tf_static"} - {""}
+        scan = _Scan(exposure_unit_s)
+        names = {found.colour, found.camera_info, found.pose, found.depth, found.metadata, found.metadata_json}
+        names = (names | {"/tf", "/tf_static"}) - {""}
         names |= {topic.name for topic in bag.topics if topic.type == _JOINT_TYPE or topic.type in _STATE_TYPES}
         for message in bag.messages(names):
             scan.take(message, found)
@@ -127,7 +140,10 @@ def read_frames(
 class _Scan:
     """What has been seen so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, exposure_unit_s: float) -> None:
+        self.exposure_unit_s = exposure_unit_s
+        self.exposures: dict[int, float | None] = {}
+        self.not_understood: list[str] = []
         self.pose_stamps: list[int] = []
         self.positions: list[tuple[float, float, float]] = []
         self.quaternions: list[tuple[float, float, float, float]] = []
@@ -153,6 +169,8 @@ class _Scan:
         elif topic == topics.camera_info:
             if self.camera is None:
                 self.camera = camera_of(message.decode())
+        elif topic in (topics.metadata, topics.metadata_json):
+            self._metadata(message.decode())
         elif kind == _TF_TYPE:
             for transform in message.decode().transforms:
                 child, parent = transform.child_frame_id.strip("/"), transform.header.frame_id.strip("/")
@@ -174,6 +192,15 @@ class _Scan:
         frame = message.header.frame_id
         self.base_frames[frame] = self.base_frames.get(frame, 0) + 1
 
+    def _metadata(self, message: Any) -> None:
+        try:
+            stamp, metadata = read_metadata(message, self.exposure_unit_s)
+        except EscherNetError as error:
+            self.not_understood.append(str(error))
+            return
+        if metadata.exposure_s is not None or stamp not in self.exposures:
+            self.exposures[stamp] = metadata.exposure_s
+
     def _joints(self, message: Any) -> None:
         names = {name: index for index, name in enumerate(message.name)}
         arm = [next((i for name, i in names.items() if name.endswith(f"joint{j}")), None) for j in range(1, 8)]
@@ -190,6 +217,8 @@ class _Scan:
             raise EscherNetError(f"{path}: the topic {silent} holds no message")
         if len(self.base_frames) > 1:
             notes.append(f"The poses' frame changes within the bag: {', '.join(map(repr, self.base_frames))}.")
+        if self.not_understood:
+            notes.append(f"{len(self.not_understood)} metadata messages were not used: {self.not_understood[0]}.")
         order = np.argsort(self.joint_stamps, kind="stable")
         return BagContents(
             path=path,
@@ -204,6 +233,7 @@ class _Scan:
             joint_stamps_ns=[self.joint_stamps[i] for i in order],
             joints=[self.joints[i] for i in order],
             reported_ee=self.ee,
+            exposures=self.exposures,
             notes=notes,
         )
 
@@ -223,4 +253,9 @@ def _resolve(bag: BagReader, wanted: BagTopics, path: Path) -> tuple[BagTopics, 
     pose = find(wanted.pose, (_POSE_TYPE,), "the arm's pose", "--pose-topic", ("pose",))
     if not depth and wanted.depth:
         notes.append("There is no aligned depth in the bag: only features and masks are compared.")
-    return BagTopics(colour, info, depth, pose), notes
+    words, what = ("color|colour|rgb", "metadata"), "each frame's exposure"
+    of_driver = find(wanted.metadata, (METADATA_KINDS["metadata"],), what, "--metadata-topic", words, needed=False)
+    as_json = find(
+        wanted.metadata_json, (METADATA_KINDS["metadata_json"],), what, "--metadata-json-topic", words, needed=False
+    )
+    return BagTopics(colour, info, depth, pose, of_driver, as_json), notes

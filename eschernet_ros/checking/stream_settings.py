@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from eschernet_ros.capture.frame_metadata import EXPOSURE_UNIT_S
 from eschernet_ros.checking.bag import BagTopics
 from eschernet_ros.errors import EscherNetError
 from eschernet_ros.geometry import SE3
@@ -24,7 +25,9 @@ class StreamSettings:
         pose_of: what the poses are of: ``ee`` or ``flange``.
         flange_from_ee: F_T_EE; None: as the recording tells.
         camera_root_from_camera_optical: for a ``.calib`` that is attached to ``camera_link``.
-        exposure_s: of the colour camera.
+        exposure_s: of the colour camera, where no metadata tell it.
+        exposure_unit_s: unit of ``actual_exposure`` in the metadata.
+        metadata_required: frames whose exposure no metadata tell are left out.
         time_offset_s: added to image stamps.
     """
 
@@ -36,6 +39,8 @@ class StreamSettings:
     flange_from_ee: SE3 | None = None
     camera_root_from_camera_optical: SE3 | None = None
     exposure_s: float = 0.0
+    exposure_unit_s: float = EXPOSURE_UNIT_S
+    metadata_required: bool = False
     time_offset_s: float = 0.0
 
 
@@ -65,6 +70,8 @@ def settings_from_config(path: Path) -> StreamSettings:
             camera_info=parameters.get("camera_info_topic", defaults.topics.camera_info),
             depth=parameters.get("depth_topic", defaults.topics.depth),
             pose=parameters.get("pose_topic", defaults.topics.pose),
+            metadata=parameters.get("metadata.topic", defaults.topics.metadata),
+            metadata_json=parameters.get("metadata.json_topic", defaults.topics.metadata_json),
         ),
         hand_eye=SE3.from_quaternion_xyzw(
             parameters.get("hand_eye.rotation_xyzw", [0.0, 0.0, 0.0, 1.0]),
@@ -75,5 +82,7 @@ def settings_from_config(path: Path) -> StreamSettings:
         pose_of="ee" if pose_of == "auto" else pose_of,
         flange_from_ee=ee,
         exposure_s=float(parameters.get("exposure_s", 0.0)),
+        exposure_unit_s=float(parameters.get("metadata.exposure_unit_us", EXPOSURE_UNIT_S * 1e6)) * 1e-6,
+        metadata_required=bool(parameters.get("metadata.required", False)),
         time_offset_s=float(parameters.get("time_offset_s", 0.0)),
     )

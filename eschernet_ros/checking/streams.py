@@ -11,6 +11,7 @@ from eschernet_ros.calibration import read_hand_eye
 from eschernet_ros.capture import mid_exposure_ns
 from eschernet_ros.checking.audit import RecordingFacts, measured_ee
 from eschernet_ros.checking.bag import BagContents, read_frames, scan_bag
+from eschernet_ros.checking.exposure_times import ExposureTimes
 from eschernet_ros.checking.frame_choice import spread_over_motion
 from eschernet_ros.checking.pose_track import PoseTrack
 from eschernet_ros.checking.recording import ArmPoses, CheckFrame, CheckRecording
@@ -72,12 +73,12 @@ def choose_hand_eye(settings: StreamSettings, facts: RecordingFacts, track: Pose
 
 
 def stream_stamps(
-    stamps_ns: Sequence[int], track: PoseTrack, settings: StreamSettings
+    stamps_ns: Sequence[int], track: PoseTrack, exposures: ExposureTimes, time_offset_s: float
 ) -> tuple[list[tuple[int, int]], int]:
     """(image stamp, mid-exposure) of the frames that have a pose, and how many have none."""
     usable = []
     for stamp in stamps_ns:
-        middle = mid_exposure_ns(stamp, settings.exposure_s, settings.time_offset_s)
+        middle = mid_exposure_ns(stamp, exposures.of(stamp), time_offset_s)
         if track.covers(middle) and track.gap_ns(middle) <= MAX_POSE_GAP_NS:
             usable.append((stamp, middle))
     return usable, len(stamps_ns) - len(usable)
@@ -113,7 +114,7 @@ def bag_recording(path: Path, settings: StreamSettings, count: int = 24) -> tupl
         EscherNetError: no bag, a topic is missing, or no frame has a pose.
         MissingDependencyError: rosbags is not installed.
     """
-    contents = scan_bag(path, settings.topics)
+    contents = scan_bag(path, settings.topics, settings.exposure_unit_s)
     facts = bag_facts(contents)
     hand_eye = choose_hand_eye(settings, facts, contents.track)
     facts = with_calibration(facts, hand_eye.file)
@@ -126,15 +127,17 @@ def bag_recording(path: Path, settings: StreamSettings, count: int = 24) -> tupl
                 f"{path}: no image of {contents.topics.colour} has the stamp of one of {contents.topics.depth}; is the "
                 'depth aligned to colour? --depth-topic "" does without'
             )
-    usable, without = stream_stamps(stamps, contents.track, settings)
+    unmatched = len(contents.colour_stamps_ns) - len(stamps)
+    exposures = ExposureTimes(contents.exposures, settings.exposure_s, settings.metadata_required)
+    notes = [*contents.notes, *exposures.notes(stamps)]
+    stamps = exposures.usable(stamps)
+    usable, without = stream_stamps(stamps, contents.track, exposures, settings.time_offset_s)
     if not usable:
         raise EscherNetError(
             f"{path}: none of {len(stamps)} frames has a pose at its time: the images span "
             f"{_span(stamps)}, the poses {_span(contents.track.stamps_ns.tolist())}; do camera and robot use different "
             "clocks?"
         )
-    notes = list(contents.notes)
-    unmatched = len(contents.colour_stamps_ns) - len(stamps)
     if unmatched:
         notes.append(f"{unmatched} of {len(contents.colour_stamps_ns)} images have no depth of their stamp.")
     if without:

@@ -37,9 +37,11 @@ def add_stream_options(parser: argparse.ArgumentParser) -> None:
         ("camera-info", "its intrinsics"),
         ("depth", "aligned depth; empty: none"),
         ("pose", "PoseStamped of the arm"),
+        ("metadata", "each frame's exposure (realsense2_camera_msgs/Metadata); empty: not read"),
+        ("metadata-json", "the same as JSON in a String; empty: not read"),
     ):
         group.add_argument(f"--{name}-topic", metavar="TOPIC", help=what)
-    group.add_argument("--exposure", type=float, metavar="S", help="exposure time of the colour camera, seconds")
+    group.add_argument("--exposure", type=float, metavar="S", help="exposure time where no metadata tell it, seconds")
     group.add_argument("--time-offset", type=float, metavar="S", help="added to image stamps, seconds")
 
 
@@ -51,7 +53,7 @@ def settings_of(arguments: argparse.Namespace) -> StreamSettings:
     """
     settings = settings_from_config(arguments.config) if arguments.config else StreamSettings()
     topics = settings.topics
-    for name in ("colour", "camera_info", "depth", "pose"):
+    for name in ("colour", "camera_info", "depth", "pose", "metadata", "metadata_json"):
         value = getattr(arguments, f"{name}_topic")
         if value is not None:
             topics = replace(topics, **{name: value})

@@ -18,6 +18,7 @@ from sensor_msgs.msg import CameraInfo, Image
 
 from eschernet_ros.capture import StampJoin
 from eschernet_ros.checking.audit import RecordingFacts
+from eschernet_ros.checking.exposure_times import ExposureTimes
 from eschernet_ros.checking.frame_choice import spread_over_motion
 from eschernet_ros.checking.pose_track import PoseTrack
 from eschernet_ros.checking.recording import CheckFrame, CheckRecording
@@ -26,6 +27,8 @@ from eschernet_ros.checking.streams import choose_hand_eye, stream_recording, st
 from eschernet_ros.errors import EscherNetError
 from eschernet_ros.geometry import SE3
 from eschernet_ros.nodes import messages, qos
+from eschernet_ros.nodes.inputs import message_class
+from eschernet_ros.streams import METADATA_KINDS, read_metadata
 
 KEPT_PER_FRAME = 4
 """Frames are kept as messages, at most so many for each that is judged; then every other one is given up."""
@@ -67,6 +70,8 @@ class _Listener:
         self._stride, self._offered = 1, 0
         self._poses: list[tuple[int, SE3]] = []
         self._frames: list[tuple[int, dict[str, Any]]] = []
+        self._told: dict[int, float | None] = {}
+        self._not_understood: list[str] = []
         self._edges: set[tuple[str, str, str]] = set()
         self._received = dict.fromkeys(("colour", "camera_info", "pose"), 0)
         topics = settings.topics
@@ -81,6 +86,10 @@ class _Listener:
         for channel, (kind, topic, profile) in channels.items():
             node.create_subscription(kind, topic, partial(self._on_camera, channel), profile)
         node.create_subscription(PoseStamped, topics.pose, self._on_pose, qos.POSE_STREAM)
+        for name, kind in METADATA_KINDS.items():
+            message_type = message_class(kind)
+            if message_type is not None and getattr(topics, name):
+                node.create_subscription(message_type, getattr(topics, name), self._on_metadata, qos.CAMERA_INFO)
         try:
             from tf2_msgs.msg import TFMessage
         except ImportError:
@@ -108,6 +117,15 @@ class _Listener:
             self._frames = self._frames[1::2]
             self._stride *= 2
 
+    def _on_metadata(self, message: Any) -> None:
+        try:
+            stamp_ns, metadata = read_metadata(message, self._settings.exposure_unit_s)
+        except EscherNetError as error:
+            self._not_understood.append(str(error))
+            return
+        if metadata.exposure_s is not None or stamp_ns not in self._told:
+            self._told[stamp_ns] = metadata.exposure_s
+
     def _on_transforms(self, topic: str, message: Any) -> None:
         for transform in message.transforms:
             self._edges.add((transform.child_frame_id.strip("/"), transform.header.frame_id.strip("/"), topic))
@@ -128,12 +146,16 @@ class _Listener:
         facts = RecordingFacts(tf_edges=frozenset(self._edges), start_ns=int(track.stamps_ns[0]))
         hand_eye = choose_hand_eye(self._settings, facts, track)
         parts_of = dict(self._frames)
-        usable, without = stream_stamps(sorted(parts_of), track, self._settings)
+        exposures = ExposureTimes(self._told, self._settings.exposure_s, self._settings.metadata_required)
+        stamps = exposures.usable(sorted(parts_of))
+        usable, without = stream_stamps(stamps, track, exposures, self._settings.time_offset_s)
         if not usable:
             raise EscherNetError(
                 f"none of {len(parts_of)} frames has a pose at its time: do camera and robot use different clocks?"
             )
-        notes = list(self._notes)
+        notes = [*self._notes, *exposures.notes(sorted(parts_of))]
+        if self._not_understood:
+            notes.append(f"{len(self._not_understood)} metadata messages were not used: {self._not_understood[0]}.")
         if without:
             notes.append(f"{without} of {len(parts_of)} frames have no pose.")
         frames = []

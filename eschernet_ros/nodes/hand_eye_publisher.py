@@ -6,13 +6,12 @@ It goes to the root frame of the camera's driver, never to the optical frame: th
 
 from __future__ import annotations
 
+import math
 import time
-
-from geometry_msgs.msg import TransformStamped, Vector3
-from rclpy.qos import QoSProfile
 
 from eschernet_ros.calibration import FixedCamera, HandEye, read_calibration
 from eschernet_ros.calibration.frame_names import D435I_ROOT_FROM_OPTICAL
+from eschernet_ros.capture.message_fields import transform_of
 from eschernet_ros.errors import EscherNetError
 from eschernet_ros.geometry import SE3
 from eschernet_ros.nodes import messages, qos
@@ -81,11 +80,12 @@ class HandEyePublisherNode(ClosableNode):
                 f"the camera's root frame is not known ('{self._root}' with optical frame '{self._optical}'): set "
                 "'camera_root_frame', for example camera_link"
             )
-        self._parents: dict[str, str] = {}
+        self._heard: dict[str, SE3] = {}
+        self._parent_from_root: SE3 | None = None
         self._sentence, self._level = "waiting for TF", WARN
         self._publisher = self.create_publisher(TFMessage, "/tf_static", qos.LATCHED)
-        self.create_subscription(TFMessage, "/tf_static", self._on_transforms, qos.LATCHED)
-        self.create_subscription(TFMessage, "/tf", self._on_transforms, QoSProfile(depth=100))
+        self.create_subscription(TFMessage, "/tf_static", self._on_transforms, qos.TF_STATIC)
+        self.create_subscription(TFMessage, "/tf", self._on_transforms, qos.TF)
         self._lookup = CameraRootLookup(self)
         self._diagnostics = Diagnostics(self, self._report)
         self.start_thread(self._publish_once)
@@ -93,11 +93,11 @@ class HandEyePublisherNode(ClosableNode):
     def _publish_once(self) -> None:
         root_from_optical, source = self._root_from_optical()
         time.sleep(_LISTEN_S)  # latched transforms of others arrive
-        parent = self._parents.get(self._root)
-        if parent not in (None, self._parent):
+        others = self._parents_of_root()
+        if others:
             raise EscherNetError(
-                f"'{self._root}' has the parent '{parent}' already, so '{self._parent}' would be its second one and TF "
-                "would fall apart: end the other publisher, or set 'camera_root_frame'"
+                f"'{self._root}' has the parent '{others[0]}' already, so '{self._parent}' would be its second one and "
+                "TF would fall apart: end the other publisher, or set 'camera_root_frame'"
             )
         calibration = self._calibration
         if isinstance(calibration, FixedCamera):
@@ -105,15 +105,15 @@ class HandEyePublisherNode(ClosableNode):
         else:
             parent_from_optical = calibration.flange_from_camera_optical
         parent_from_root = parent_from_optical @ root_from_optical.inverse()
-        message = TransformStamped(child_frame_id=self._root)
-        message.header.frame_id = self._parent
-        message.header.stamp = self.get_clock().now().to_msg()
-        x, y, z = (float(value) for value in parent_from_root.translation)
-        message.transform.translation = Vector3(x=x, y=y, z=z)
-        message.transform.rotation = messages.to_pose(parent_from_root).orientation
+        if other := self._other_than(parent_from_root):
+            raise EscherNetError(f"{other}: end the other publisher, or two calibrations would take turns")
+        sentence = f"'{self._parent}' -> '{self._root}', optical frame in it from {source}"
+        self._sentence, self._level = sentence, OK
+        self._parent_from_root = parent_from_root
+        stamp = self.get_clock().now().to_msg()
+        message = messages.to_transform_stamped(self._parent, self._root, parent_from_root, stamp)
         self._publisher.publish(TFMessage(transforms=[message]))
-        self._sentence, self._level = f"'{self._parent}' -> '{self._root}', optical frame in it from {source}", OK
-        self.get_logger().info(f"published {self._sentence}: {parent_from_root}")
+        self.get_logger().info(f"published {sentence}: {parent_from_root}")
 
     def _root_from_optical(self) -> tuple[SE3, str]:
         p = self._parameters_read
@@ -141,12 +141,35 @@ class HandEyePublisherNode(ClosableNode):
 
     def _on_transforms(self, message: TFMessage) -> None:
         for transform in message.transforms:
-            self._parents[transform.child_frame_id] = transform.header.frame_id
-        parent = self._parents.get(self._root)
-        if parent not in (None, self._parent) and self._level == OK:
-            self._level = ERROR
-            self._sentence = f"'{self._root}' has got a second parent: '{parent}' beside '{self._parent}'"
-            self.get_logger().error(self._sentence)
+            if transform.child_frame_id != self._root:
+                continue
+            try:
+                self._heard[transform.header.frame_id] = transform_of(transform.transform)
+            except EscherNetError as error:
+                self.get_logger().warning(f"transform of '{self._root}' not understood: {error}")
+        if self._parent_from_root is None or self._level == ERROR:
+            return
+        trouble = self._other_than(self._parent_from_root)
+        if others := self._parents_of_root():
+            trouble = f"'{self._root}' has got a second parent: '{others[0]}' beside '{self._parent}'"
+        if trouble:
+            self._sentence, self._level = trouble, ERROR
+            self.get_logger().error(trouble)
+
+    def _parents_of_root(self) -> list[str]:
+        """Every parent that others gave the root frame."""
+        return [parent for parent in list(self._heard) if parent != self._parent]
+
+    def _other_than(self, parent_from_root: SE3) -> str:
+        """Say that somebody publishes the same transform with other numbers; empty when nobody does."""
+        heard = self._heard.get(self._parent)
+        if heard is None or heard.is_close(parent_from_root, 1e-6):
+            return ""
+        metres, radians = heard.distance_to(parent_from_root)
+        return (
+            f"somebody else publishes '{self._parent}' -> '{self._root}', {metres * 1e3:.2f} mm and "
+            f"{math.degrees(radians):.3f} deg from this calibration"
+        )
 
     def _report(self) -> Report:
         return self._level, self._sentence, {"calibration": self._calibration.info.name}

@@ -4,7 +4,7 @@
 from eschernet_ros.streams.camera_on_arm import CameraOnArm
 from eschernet_ros.streams.capture_parameters import PARAMETERS as CAPTURE_PARAMETERS
 from eschernet_ros.streams.capture_streams import CaptureStreams, gates_of
-from eschernet_ros.streams.exposures import Exposures
+from eschernet_ros.streams.exposures import METADATA_KINDS, Exposures, read_metadata
 from eschernet_ros.streams.hand_eye import frame_from_camera, needs_flange_from_ee, used_flange_from_ee
 from eschernet_ros.streams.inputs import Input
 from eschernet_ros.streams.parameters import Parameter, Value, read_parameter_file, values_of
@@ -13,6 +13,7 @@ from eschernet_ros.streams.transform_tree import TransformTree, TransformUnknown
 
 __all__ = [
     "CAPTURE_PARAMETERS",
+    "METADATA_KINDS",
     "CameraOnArm",
     "CaptureStreams",
     "Exposures",
@@ -26,6 +27,7 @@ __all__ = [
     "gates_of",
     "make_pose_source",
     "needs_flange_from_ee",
+    "read_metadata",
     "read_parameter_file",
     "used_flange_from_ee",
     "values_of",

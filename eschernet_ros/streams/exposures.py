@@ -18,6 +18,24 @@ from eschernet_ros.streams.throttle import Throttle
 _log = logging.getLogger(__name__)
 
 
+METADATA_KINDS = {"metadata": "realsense2_camera_msgs/msg/Metadata", "metadata_json": "std_msgs/msg/String"}
+"""Message types of the two topics."""
+
+
+def read_metadata(message: Any, exposure_unit_s: float) -> tuple[int, FrameMetadata]:
+    """The stamp of the frame, and its metadata, from a message of either topic.
+
+    Raises:
+        EscherNetError: no JSON, or a String without ``ros_stamp_ns`` in it.
+    """
+    if hasattr(message, "json_data"):
+        return stamp_of(message.header), parse_frame_metadata(message.json_data, exposure_unit_s)
+    metadata = parse_frame_metadata(message.data, exposure_unit_s)
+    if metadata.ros_stamp_ns is None:
+        raise EscherNetError("the frame metadata carry no 'ros_stamp_ns'")
+    return metadata.ros_stamp_ns, metadata
+
+
 class Exposures:
     """Takes realsense-ros' ``color/metadata`` and the same JSON in a String (with ``ros_stamp_ns`` in it).
 
@@ -37,12 +55,12 @@ class Exposures:
         self._log = MetadataLog()
         self._throttle = Throttle(_log)
         named = (
-            ("metadata", "metadata.topic", "realsense2_camera_msgs/msg/Metadata", self._take_message),
-            ("metadata JSON", "metadata.json_topic", "std_msgs/msg/String", self._take_json),
+            ("metadata", "metadata.topic", METADATA_KINDS["metadata"]),
+            ("metadata JSON", "metadata.json_topic", METADATA_KINDS["metadata_json"]),
         )
         self.inputs = tuple(
-            Input(name, p[parameter], parameter, (kind,), take, needed=False)
-            for name, parameter, kind, take in named
+            Input(name, p[parameter], parameter, (kind,), self._take, needed=False)
+            for name, parameter, kind in named
             if p[parameter]
         )
 
@@ -102,18 +120,9 @@ class Exposures:
         """Forget all: time has jumped."""
         self._log.clear()
 
-    def _take_message(self, message: Any, _now_ns: int) -> None:
-        self._add(message.json_data, stamp_of(message.header))
-
-    def _take_json(self, message: Any, _now_ns: int) -> None:
-        self._add(message.data, None)
-
-    def _add(self, text: str, stamp_ns: int | None) -> None:
+    def _take(self, message: Any, _now_ns: int) -> None:
         try:
-            metadata = parse_frame_metadata(text, self._unit_s)
-            stamp_ns = metadata.ros_stamp_ns if stamp_ns is None else stamp_ns
-            if stamp_ns is None:
-                raise EscherNetError("the frame metadata carry no 'ros_stamp_ns'")
+            stamp_ns, metadata = read_metadata(message, self._unit_s)
         except EscherNetError as error:
             self.counts["metadata not understood"] += 1
             self._throttle.warning(f"metadata not used: {error}")

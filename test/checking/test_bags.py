@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import drawn_scene
 import numpy as np
 import pytest
 import yaml
+from rosbags.rosbag2 import Reader, StoragePlugin, Writer
+from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from eschernet_ros.checking.bag import BagTopics, read_frames, scan_bag
 from eschernet_ros.checking.stream_settings import StreamSettings, settings_from_config
@@ -115,6 +118,67 @@ def test_clocks_that_never_meet(drawn, tmp_path):
         bag_recording(path, StreamSettings(hand_eye=drawn_scene.HAND_EYE))
 
 
+def copy_with_metadata(source: Path, target: Path, told: dict[int, dict[str, object]], vendor: bool) -> None:
+    """Copy a bag and add each frame's metadata: the vendor's message, or the same JSON in a String."""
+    store = get_typestore(Stores.ROS2_HUMBLE)
+    kind = "realsense2_camera_msgs/msg/Metadata" if vendor else "std_msgs/msg/String"
+    store.register(
+        get_types_from_msg("std_msgs/Header header\nstring json_data", "realsense2_camera_msgs/msg/Metadata")
+    )
+    types = store.types
+    with Reader(source) as reader, Writer(target, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
+        known = {c.id: writer.add_connection(c.topic, c.msgtype, typestore=store) for c in reader.connections}
+        for connection, stamp, raw in reader.messages():
+            writer.write(known[connection.id], stamp, raw)
+        topic = f"/wrist/color/{'metadata' if vendor else 'metadata_json'}"  # another name, and the only one
+        added = writer.add_connection(topic, kind, typestore=store)
+        for stamp, values in told.items():
+            header = types["std_msgs/msg/Header"](
+                types["builtin_interfaces/msg/Time"](*divmod(stamp, 10**9)), "optical"
+            )
+            made = types[kind](header, json.dumps(values)) if vendor else types[kind](json.dumps(values))
+            writer.write(added, stamp, store.serialize_cdr(made, kind))
+
+
+@pytest.mark.parametrize("vendor", [True, False])
+def test_every_frame_has_its_own_exposure(drawn, box_frames, tmp_path, vendor):
+    """Auto-exposure: each stamp is half of another exposure late, and only the metadata tell how long."""
+    exposures_us = [4000 + 3000 * i for i in range(len(box_frames))]
+    stamps = [frame.stamp_ns + us * 500 for frame, us in zip(box_frames, exposures_us, strict=True)]
+    frames = tuple(replace(frame, stamp_ns=stamp) for frame, stamp in zip(drawn.frames, stamps, strict=True))
+    write_bag(tmp_path / "plain", replace(drawn, frames=frames))
+    told = {
+        stamp: {"hw_timestamp": 10**6, "sensor_timestamp": 10**6 - us // 2}
+        | ({} if vendor else {"ros_stamp_ns": stamp})
+        for stamp, us in zip(stamps, exposures_us, strict=True)
+    }
+    del told[stamps[3]]
+    told[stamps[5]] = {"auto_exposure": 1, "ros_stamp_ns": stamps[5]}
+    if not vendor:
+        told[stamps[5] + 1] = {"hw_timestamp": 5}
+    copy_with_metadata(tmp_path / "plain", tmp_path / "told", told, vendor)
+
+    settings = StreamSettings(hand_eye=drawn_scene.HAND_EYE, exposure_s=EXPOSURE_S)
+    recording, _ = bag_recording(tmp_path / "told", settings)
+    truth = [frame.stamp_ns for frame in box_frames]
+    for silent in (3, 5):
+        truth[silent] = stamps[silent] - round(EXPOSURE_S / 2 * 1e9)
+    assert recording.stamps_ns == truth
+    notes = " ".join(recording.notes)
+    assert "The exposure of 7 of 9 frames is from metadata (4.0 to 28.0 ms); 8.0 ms for the others." in notes
+    assert "each frame's exposure was read from /wrist/color/metadata" in notes
+    assert ("1 metadata messages were not used: the frame metadata carry no 'ros_stamp_ns'" in notes) != vendor
+    only, _ = bag_recording(tmp_path / "told", replace(settings, metadata_required=True))
+    assert only.stamps_ns == [stamp for i, stamp in enumerate(truth) if i not in (3, 5)]
+    assert "7 of 9 frames is from metadata (4.0 to 28.0 ms); the others are left out" in " ".join(only.notes)
+
+    silenced = replace(settings, topics=BagTopics(metadata="", metadata_json=""))
+    without, _ = bag_recording(tmp_path / "told", silenced)
+    assert without.stamps_ns == [stamp - round(EXPOSURE_S / 2 * 1e9) for stamp in stamps]
+    with pytest.raises(EscherNetError, match=r"metadata.required is set, but the exposure of none of 9 frames is told"):
+        bag_recording(tmp_path / "told", replace(silenced, metadata_required=True))
+
+
 def test_check_command_passes_a_good_bag(bag, tmp_path, capsys):
     arguments = ["check", str(bag), "--exposure", str(EXPOSURE_S), "--output", str(tmp_path / "out")]
     assert main([*arguments, "--hand-eye-numbers", *NUMBERS]) == 0
@@ -180,6 +244,7 @@ def test_commands_say_what_is_missing(bag, tmp_path, capsys):
 def test_shipped_configuration_is_understood():
     settings = settings_from_config(Path(__file__).parents[2] / "config" / "capture.yaml")
     assert settings.topics == BagTopics()
+    assert (settings.exposure_unit_s, settings.metadata_required) == (pytest.approx(100e-6), False)
     assert settings.hand_eye.is_close(SE3.identity())
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``eschernet-ros calibrate --live`` and the hand-eye publisher, as processes on a graph."""
+"""``eschernet-ros calibrate --live`` as a process on a graph."""
 
 from __future__ import annotations
 
@@ -20,13 +20,10 @@ from std_srvs.srv import Trigger
 
 from eschernet_ros.calibration import read_hand_eye
 from eschernet_ros.calibration.board import Chessboard
-from eschernet_ros.calibration.frame_names import D435I_ROOT_FROM_OPTICAL
-from eschernet_ros.calibration.hand_eye_file import FORMAT, transform_to_plain
 from eschernet_ros.demo.client import GraphClient
-from eschernet_ros.geometry import BODY_FROM_OPTICAL, SE3
+from eschernet_ros.geometry import SE3
 from eschernet_ros.kinematics import FLANGE_FROM_HAND_EE
 from eschernet_ros.nodes import messages, qos
-from eschernet_ros.nodes.hand_eye_publisher import PARAMETERS
 from eschernet_ros.processes import Graph
 
 BOARD = Chessboard(9, 6, 0.024)
@@ -130,74 +127,3 @@ def test_silent_topics_are_named(graph: Graph, tmp_path: Path, connect: Callable
     expected = "waiting: /camera/camera/color/image_raw has no publisher"
     client.wait(lambda: expected in process.log.read_text(), 240.0, "the sentence")
     assert "current_pose has no publisher (is the robot's state broadcaster running?)" in process.log.read_text()
-
-
-# --- the publisher --------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def calibration_file(tmp_path: Path) -> Path:
-    """Return a calibration that tells the camera's root frame."""
-    path = tmp_path / "wrist.yaml"
-    document = {
-        "format": FORMAT,
-        "version": 1,
-        "name": "wrist",
-        "calibration_type": "eye_in_hand",
-        "frames": {"flange": "fr3_link8", "camera_optical": OPTICAL, "camera_root": "camera_link"},
-        "flange_from_camera_optical": transform_to_plain(FLANGE_FROM_CAMERA),
-        "camera_root_from_camera_optical": transform_to_plain(D435I_ROOT_FROM_OPTICAL),
-    }
-    path.write_text(yaml.safe_dump(document))
-    return path
-
-
-def test_publisher_says_what_it_lacks(graph: Graph) -> None:
-    """No file: a sentence and status 2."""
-    process = graph.start_node("eschernet_ros.nodes.hand_eye_publisher", {"tf_timeout_s": 0.2})
-    assert process.process.wait(120.0) == 2
-    assert "parameter 'calibration_file' is empty" in process.log.read_text()
-
-
-def test_default_rotation_is_that_of_a_camera_body() -> None:
-    """Optical axes in a body frame, REP 103."""
-    (default,) = [p.default for p in PARAMETERS if p.name == "camera_root.rotation_xyzw"]
-    assert SE3.from_quaternion_xyzw(default, [0.0, 0.0, 0.0]).is_close(BODY_FROM_OPTICAL, 1e-12)
-
-
-def test_publishes_to_the_root_frame(graph: Graph, connect: Callable[[], GraphClient], calibration_file: Path) -> None:
-    """Flange to camera_link, and the optical frame comes out where it was calibrated."""
-    kind = pytest.importorskip("tf2_msgs.msg").TFMessage
-    node = graph.start_node(
-        "eschernet_ros.nodes.hand_eye_publisher", {"calibration_file": str(calibration_file), "tf_timeout_s": 0.5}
-    )
-    client = connect()
-    received: list[Any] = []
-    client.node.create_subscription(kind, "/tf_static", lambda m: received.extend(m.transforms), qos.LATCHED)
-    client.wait(lambda: bool(received), 60.0, "the transform")
-    (transform,) = received
-    assert (transform.header.frame_id, transform.child_frame_id) == ("fr3_link8", "camera_link")
-    t, r = transform.transform.translation, transform.transform.rotation
-    flange_from_root = SE3.from_quaternion_xyzw([r.x, r.y, r.z, r.w], [t.x, t.y, t.z])
-    assert (flange_from_root @ D435I_ROOT_FROM_OPTICAL).is_close(FLANGE_FROM_CAMERA, 1e-9)
-    assert "optical frame in it from the file" in node.log.read_text()
-
-
-def test_a_second_parent_is_refused(graph: Graph, connect: Callable[[], GraphClient], calibration_file: Path) -> None:
-    """Somebody publishes camera_link already: the node ends and names both."""
-    tf2_msgs = pytest.importorskip("tf2_msgs.msg")
-    from geometry_msgs.msg import TransformStamped
-
-    client = connect()
-    publisher = client.node.create_publisher(tf2_msgs.TFMessage, "/tf_static", qos.LATCHED)
-    other = TransformStamped(child_frame_id="camera_link")
-    other.header.frame_id = "world"
-    other.transform.rotation.w = 1.0
-    publisher.publish(tf2_msgs.TFMessage(transforms=[other]))
-    node = graph.start_node(
-        "eschernet_ros.nodes.hand_eye_publisher", {"calibration_file": str(calibration_file), "tf_timeout_s": 0.5}
-    )
-    assert node.process.wait(60.0) == 1
-    assert (
-        "'camera_link' has the parent 'world' already, so 'fr3_link8' would be its second one" in node.log.read_text()
-    )
