@@ -69,9 +69,11 @@ def choose_rows(entries: Sequence[Entry], metric: str | None, most: int) -> tupl
     model = [entry for entry in entries if entry[2].method == MODEL]
     if len(model) <= most:
         return model, f"The {len(model)} rows of the model, of {len(entries)} in all; views.csv holds every one."
-    sign = 1.0 if metric is None or METRICS[metric].higher_is_better else -1.0
+    if metric is None:
+        return model[:most], f"The model's first {most} rows, of {len(entries)} in all; views.csv holds every one."
+    sign = 1.0 if METRICS[metric].higher_is_better else -1.0
     scored = [entry for entry in model if metric in entry[2].metrics and entry[2].scored]
-    worst = sorted(scored, key=lambda entry: sign * entry[2].metrics[metric or ""])[:most]
+    worst = sorted(scored, key=lambda entry: sign * entry[2].metrics[metric])[:most]
     return worst, f"The model's {len(worst)} worst views, of {len(entries)} rows in all; views.csv holds every one."
 
 

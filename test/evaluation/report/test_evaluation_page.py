@@ -11,6 +11,7 @@ from made_evaluation import METHODS, made_evaluation
 
 from eschernet_ros.errors import EscherNetError
 from eschernet_ros.evaluation.report.evaluation_page import evaluation_page, write_report
+from eschernet_ros.evaluation.report.views_table import choose_rows
 from eschernet_ros.evaluation.results import MODEL
 from eschernet_ros.evaluation.results_file import read_results
 
@@ -86,6 +87,13 @@ def test_the_summary_holds_means_intervals_and_published_numbers(page):
     assert rows[4] == ["ours less EscherNet 6DoF", "−2.89", "–", "−6.21", "–"]
     best = [cell.text for cell in table(page, "PSNR by method and number of references").all("td", "best")]
     assert best == [rows[0][1], rows[0][3], rows[0][4]]
+
+
+def test_means_of_every_object(page):
+    rows = body(table(page, "PSNR, object only by object"))
+    # 12 + object + n / 2 + 0.125 - 1.5 for the model; 2 and 1 less at 3 references for the others
+    assert rows[0] == ["mug", "11.12", "12.12", "13.12", "10.12", "11.12"]
+    assert rows[2] == ["kettle & lid", "13.12", "14.12", "15.12", "12.12", "13.12"]
 
 
 def test_best_median_and_worst_are_those(page):
@@ -175,6 +183,10 @@ def test_the_page_is_bounded(results, read):
         view.metrics["psnr_foreground"] for _, case in evaluation.cases() for view in case.views if view.method == MODEL
     )
     assert [float(row.children[-1].text) for row in rows] == [round(value, 2) for value in worst[:30]]
+    entries = [(each, case, view) for each, case in evaluation.cases() for view in case.views]
+    rows, sentence = choose_rows(entries, None, 5)
+    assert [entry[2] for entry in rows] == [entry[2] for entry in entries if entry[2].method == MODEL][:5]
+    assert sentence == "The model's first 5 rows, of 378 in all; views.csv holds every one."
     few = read(evaluation_page(evaluation, results, most_rows=200))
     assert len(table(few, "Every view's numbers").all("tbody")[0].all("tr")) == 126  # the model's
 
