@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eschernet_ros.datasets import PosedImages
+from eschernet_ros.errors import EscherNetError
 from eschernet_ros.evaluation.baselines import angles_between
 from eschernet_ros.evaluation.consistency import consistency, neighbour_pairs
 from eschernet_ros.evaluation.lpips import Lpips
@@ -32,6 +33,7 @@ from eschernet_ros.evaluation.scene_fit import FitSettings
 from eschernet_ros.evaluation.stage_timer import StageTimer
 from eschernet_ros.evaluation.view_metrics import measure
 from eschernet_ros.evaluation.view_plan import ViewPlan, plan_views
+from eschernet_ros.evaluation.wrong_poses import WrongPose
 
 TRUTH = "truth"
 """Name of the true views where they are measured like a method."""
@@ -80,13 +82,17 @@ class ObjectRun:
         plans, warnings = plan_views(self.protocol, views)
         truth: dict[tuple[int, ...], Consistency] = {}
         kept = _Kept(views, files, self.protocol.targets == "spiral")
-        cases = tuple(self._case(views, plan, kept, files, truth) for plan in plans)
+        sensitive = self.protocol.counts_with_wrong_poses(len(plan.reference_ids) for plan in plans)
+        cases = []
+        for plan in plans:
+            wrong = self.protocol.wrong_poses if len(plan.reference_ids) in sensitive else ()
+            cases.append(self._case(views, plan, kept, files, truth, wrong, warnings))
         return ObjectResult(
             name=views.name,
             pose_source=views.pose_source,
             references=tuple(kept.references[view_id] for view_id in sorted(kept.references)),
             targets=tuple(kept.targets[view_id] for view_id in sorted(kept.targets)),
-            cases=cases,
+            cases=tuple(cases),
             content=content,
             warnings=tuple(warnings),
         )
@@ -98,6 +104,8 @@ class ObjectRun:
         kept: _Kept,
         files: PictureFiles,
         truth: dict[tuple[int, ...], Consistency],
+        wrong_poses: tuple[WrongPose, ...],
+        warnings: list[str],
     ) -> Case:
         rows = views.positions(plan.reference_ids)
         poses = views.camera_gl_from_world[rows]
@@ -124,7 +132,13 @@ class ObjectRun:
         for method in self.methods:
             self.progress(f"{views.name}: {len(rows)} references, seed {plan.seed}, {method}")
             start = time.perf_counter()
-            images = self._model(views, plan, None) if method == MODEL else BASELINES[method](given)
+            try:
+                images = self._model(views, plan, None) if method == MODEL else BASELINES[method](given)
+            except EscherNetError as error:
+                if method == MODEL:
+                    raise
+                warnings.append(f"'{views.name}', {len(rows)} references, seed {plan.seed}: no {method}. {error}")
+                continue
             seconds[method] = time.perf_counter() - start
             self.timer.add(method, seconds[method])
             nearest = [kept.references[plan.reference_ids[i]].image for i in angles.argmin(axis=1)]
@@ -148,7 +162,7 @@ class ObjectRun:
             reference_ids=plan.reference_ids,
             rule=plan.rule,
             views=tuple(found),
-            poses=self._wrong_poses(views, plan),
+            poses=self._wrong_poses(views, plan, wrong_poses),
             consistency=tuple(fits),
             seconds=seconds,
         )
@@ -171,14 +185,15 @@ class ObjectRun:
         scored = [number for number, view_id in enumerate(plan.target_ids) if view_id in plan.scored_ids]
         return measure(list(images), list(views.images[rows]), masks, self.networks, scored)
 
-    def _wrong_poses(self, views: PosedImages, plan: ViewPlan) -> tuple[PoseScore, ...]:
-        """The model's scores at poses that are wrong on purpose, where the protocol asks for them."""
-        wanted = len(plan.reference_ids) in self.protocol.wrong_pose_counts and MODEL in self.methods
-        if not wanted or not plan.scored_ids:
+    def _wrong_poses(
+        self, views: PosedImages, plan: ViewPlan, wrong_poses: tuple[WrongPose, ...]
+    ) -> tuple[PoseScore, ...]:
+        """The model's scores at poses that are wrong on purpose."""
+        if MODEL not in self.methods or not plan.scored_ids:
             return ()
         scores = []
         poses = model_poses(views, self.cape)[views.positions(plan.target_ids)]
-        for wrong in self.protocol.wrong_poses:
+        for wrong in wrong_poses:
             self.progress(f"{views.name}: {len(plan.reference_ids)} references, seed {plan.seed}, {wrong}")
             with self.timer.stage("wrong poses"):
                 images = self._model(views, plan, wrong.of(poses))

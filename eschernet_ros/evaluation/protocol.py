@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.resources
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,8 @@ class Protocol:
         fill_to: at least so many targets are denoised together.
         published_poses: poses by the published rule even where the folder records the full ones.
         wrong_poses: poses that are wrong on purpose, for the pose's sensitivity.
-        wrong_pose_counts: numbers of references at which they are asked for.
+        wrong_pose_counts: numbers of references at which they are asked for; where none of them is evaluated, the
+            middle one that is.
         consistency: whether the views of a case are compared with each other.
         published: whose numbers stand beside (files in ``published/``); None: no one's.
         differs: a sentence that says why the numbers do not compare with the published ones; None: they do.
@@ -101,6 +102,12 @@ class Protocol:
             raise EscherNetError(
                 f"Protocol '{self.name}': the spiral has no true pictures; leave out scored and target_part."
             )
+
+    def counts_with_wrong_poses(self, evaluated: Iterable[int]) -> tuple[int, ...]:
+        """Of the numbers of references that are evaluated, those at which wrong poses are asked for."""
+        counts = sorted(set(evaluated))
+        wanted = tuple(count for count in counts if count in self.wrong_pose_counts)
+        return wanted or tuple(counts[(len(counts) - 1) // 2 :][:1])
 
     def settings(self) -> dict[str, Any]:
         """The entries as plain values, for files and hashes."""

@@ -176,6 +176,18 @@ def test_an_object_that_cannot_be_read_is_left_out_and_named(write_balls, job_of
         run_job(job, ["bad"], 1, silent)
 
 
+def test_a_baseline_that_gives_up_is_left_out_and_said(write_balls, job_of, tmp_path):
+    folder = write_balls(tmp_path / "set")
+    file = folder / "ball" / "render_mvs_25" / "model" / "001.png"
+    corner = np.zeros((32, 32, 4), np.uint8)
+    corner[:2, :2, 3] = 255
+    Image.fromarray(corner).save(file)
+    (ball,) = evaluate(job_of(folder, methods=("model", "scene fit")), ["ball"], 1, silent).objects
+    assert [set(case.seconds) for case in ball.cases] == [{"model", "scene fit"}, {"model"}]
+    (words,) = ball.warnings
+    assert words.startswith("'ball', 2 references, seed 0: no scene fit. The masks of the references share no volume")
+
+
 def test_lpips_is_left_out_where_its_weights_are_not(balls, job_of, monkeypatch):
     monkeypatch.setattr(lpips_weights, "available", lambda: False)
     evaluation = evaluate(job_of(balls, lpips=True), ["cup"], 1, silent)

@@ -166,3 +166,10 @@ def test_a_number_that_leaves_nothing_to_score_is_said(views_of):
     plans, skipped = plan_views(protocol, views_of(6))
     assert plans[1].scored_ids == ()
     assert skipped == ["'mug': no view is scored with 2 references."]
+
+
+def test_wrong_poses_are_asked_for_somewhere():
+    protocol = load_protocol("held-out")
+    assert protocol.counts_with_wrong_poses([1, 2, 3, 5]) == (3,)
+    assert protocol.counts_with_wrong_poses([1, 2, 5, 5, 10]) == (2,)
+    assert protocol.counts_with_wrong_poses([4]) == (4,)
