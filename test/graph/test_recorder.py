@@ -17,14 +17,17 @@ from eschernet_ros.msg import PosedView
 from geometry_msgs.msg import PoseStamped
 from made_views import CAMERA, HAND_EYE, camera_pose, made_view
 from PIL import Image as PILImage
-from sensor_msgs.msg import Image, JointState
+from sensor_msgs.msg import CameraInfo, Image, JointState
+from streamed_frames import AROUND, pictures, whole_view
+from streamed_frames import CAMERA as BOX_CAMERA
+from streamed_frames import HAND_EYE as ON_ARM
+from streamed_frames import OBJECT as BOX_FRAME
 
 from eschernet_ros.cli.main import main
 from eschernet_ros.datasets import DatasetError, open_dataset, read_frames_file
 from eschernet_ros.datasets.frame_files import read_source
 from eschernet_ros.datasets.franka16_frames import count_frames
 from eschernet_ros.demo.client import GraphClient
-from eschernet_ros.demo.run import capture_parameters
 from eschernet_ros.errors import EscherNetError
 from eschernet_ros.geometry import franka16_poses
 from eschernet_ros.nodes import messages, qos
@@ -144,35 +147,63 @@ def test_full_resolution_pictures_are_joined_to_their_views(
 def test_every_frame_is_recorded_and_finished_later(
     graph: Graph, connect: Callable[[], GraphClient], tmp_path: Path
 ) -> None:
-    """Continuous mode takes the bench's camera and moving arm itself; `dataset finish` makes a data set of it."""
-    graph.start_node("eschernet_ros.nodes.bench", {"object": "mug", "fps": 5})
-    start(graph, tmp_path, mode="continuous", **capture_parameters(), **{"mask.method": "depth"})
+    """Continuous mode takes camera, arm and joints itself; `dataset finish` makes a data set of what it wrote."""
+    place = {"object.position": BOX_FRAME.base_from_object.translation.tolist(), "object.size": list(BOX_FRAME.size)}
+    place["object.rotation_xyzw"] = BOX_FRAME.base_from_object.quaternion_xyzw.tolist()
+    place["hand_eye.translation"] = ON_ARM.translation.tolist()
+    place["hand_eye.rotation_xyzw"] = ON_ARM.quaternion_xyzw.tolist()
+    start(graph, tmp_path, mode="continuous", image_size=32, exposure_s=0.008, **place, **{"mask.method": "depth"})
     client = connect()
+    robot = "/franka_robot_state_broadcaster/current_pose"
+    publishers = {
+        "colour": client.node.create_publisher(Image, "/camera/camera/color/image_raw", qos.CAMERA_IMAGE),
+        "depth": client.node.create_publisher(
+            Image, "/camera/camera/aligned_depth_to_color/image_raw", qos.CAMERA_IMAGE
+        ),
+        "info": client.node.create_publisher(CameraInfo, "/camera/camera/color/camera_info", qos.CAMERA_INFO),
+        "pose": client.node.create_publisher(PoseStamped, robot, qos.POSE_STREAM),
+        "joints": client.node.create_publisher(JointState, "/joint_states", 10),
+    }
+    for publisher in publishers.values():
+        client.wait(lambda p=publisher: p.get_subscription_count() > 0, 60.0, "the recorder's subscriptions")
     client.wait(client._flush.service_is_ready, 60.0, "the recorder's service")
-    client.wait(lambda: count_frames(tmp_path / "thing")[0] > 0, 60.0, "the first frame")
-    client.wait(lambda: client.viewpoints is not None, 60.0, "the bench's list of viewpoints")
-    client.move_camera(client.viewpoints.poses[1], client.viewpoints.header.frame_id)
-    seen = count_frames(tmp_path / "thing")[0]
-    client.wait(lambda: count_frames(tmp_path / "thing")[0] > seen + 2, 60.0, "frames at the new place")
+    count = 6
+    for number in range(count):
+        stamp_ns = 1_700_000_000_000_000_000 + number * 200_000_000
+        for offset_ns in (-30_000_000, 30_000_000):
+            stamp = messages.to_time(stamp_ns + offset_ns)
+            base_from_ee = AROUND[number] @ ON_ARM.inverse()
+            publishers["pose"].publish(messages.to_pose_stamped(base_from_ee, "fr3_link0", stamp))
+            state = JointState(name=["fr3_joint1"], position=[0.1 * number])
+            state.header.stamp = stamp
+            publishers["joints"].publish(state)
+        stamp, source = messages.to_time(stamp_ns), pictures(number)
+        publishers["info"].publish(messages.to_camera_info(BOX_CAMERA, "camera", stamp))
+        publishers["colour"].publish(messages.to_image(source.colour, "camera", stamp))
+        publishers["depth"].publish(messages.to_image(source.depth, "camera", stamp))
+        client.wait(lambda n=number: count_frames(tmp_path / "thing")[0] > n, 60.0, f"frame {number} on the disk")
+    assert client.flush_recorder().startswith(f"{count} frames")
     graph.stop()
+
     frames = read_frames_file(tmp_path / "thing")
-    assert len(frames.records) >= 4
-    assert {f"fr3_joint{i}" for i in range(1, 8)} <= set(frames.records[-1].arm.joints)
-    first, last = frames.records[0].base_from_source_optical, frames.records[-1].base_from_source_optical
-    assert first.distance_to(last)[0] > 0.05
-    assert (frames.finished, frames.state) == (0, "unfinished")
-    stamps = [record.image_stamp_ns for record in frames.records]
-    assert stamps == sorted(set(stamps))
+    assert (len(frames.records), frames.finished, frames.state) == (count, 0, "unfinished")
+    for number, record in enumerate(frames.records):
+        assert record.base_from_source_optical.is_close(AROUND[number], atol=1e-9)
+        assert record.arm.base_frame == "fr3_link0"
+        assert record.arm.joints == pytest.approx({"fr3_joint1": 0.1 * number})
+        assert record.stamp_ns == record.image_stamp_ns - 4_000_000
+        source = read_source(tmp_path / "thing", frames.files[number])
+        np.testing.assert_array_equal(source.colour, pictures(number).colour)
+        np.testing.assert_array_equal(source.depth, pictures(number).depth)
     with pytest.raises(DatasetError, match=r"unfinished recording: .*dataset finish"):
         open_dataset(tmp_path / "thing").read()
     assert main(["dataset", "finish", str(tmp_path / "thing")]) == 0
-    views = open_dataset(tmp_path / "thing").read(image_size=64)
-    assert len(views) == len(frames.records)
-    assert 0.01 < views.masks[-1].mean() < 0.6
-    assert "blur" in read_frames_file(tmp_path / "thing").records[-1].quality
-    np.testing.assert_array_equal(
-        views.camera_gl_from_world, [record.camera_gl_from_object.matrix for record in frames.records]
-    )
+    views = open_dataset(tmp_path / "thing").read(image_size=None)
+    for number in range(count):
+        view = whole_view(number)
+        assert np.count_nonzero(views.masks[number] != view.mask) <= 2  # the pose went through messages
+        expected = np.where(view.mask[..., None], view.image, 255).astype(int)
+        assert np.abs(views.images[number] - expected).mean() < 0.5
 
 
 def test_a_second_recorder_is_refused(graph: Graph, connect: Callable[[], GraphClient], tmp_path: Path) -> None:
