@@ -32,18 +32,25 @@ class ReplayedView(NamedTuple):
     received_ns: int
 
 
-class _Waiting:
-    """A frame that waits; its pixels are decoded once, and kept for whoever gets the view."""
+class _Once:
+    """Decodes a frame's pixels when they are asked for, and keeps them for whoever asks again.
 
-    def __init__(self, frame: Frame, arrived_ns: int) -> None:
-        self.arrived_ns = arrived_ns
-        self.decoded: DecodedFrame | None = None
-        self.frame = replace(frame, decode=partial(self._decode, frame.decode))
+    Knows nothing of the frame that holds it: in a circle of references megabytes would wait for the garbage collector.
+    """
 
-    def _decode(self, decode: Callable[[], DecodedFrame]) -> DecodedFrame:
-        if self.decoded is None:
-            self.decoded = decode()
-        return self.decoded
+    def __init__(self, decode: Callable[[], DecodedFrame]) -> None:
+        self._decode = decode
+        self._decoded: DecodedFrame | None = None
+
+    def __call__(self) -> DecodedFrame:
+        if self._decoded is None:
+            self._decoded = self._decode()
+        return self._decoded
+
+
+class _Waiting(NamedTuple):
+    frame: Frame
+    arrived_ns: int
 
 
 class Replayer:
@@ -106,7 +113,7 @@ class Replayer:
         if not self._choice.wants(frame.image_stamp_ns):
             return
         exposure = partial(self.streams.exposures.exposure, frame.image_stamp_ns, wait=False)
-        self._waiting.append(_Waiting(replace(frame, exposure=exposure), self._now_ns))
+        self._waiting.append(_Waiting(replace(frame, exposure=exposure, decode=_Once(frame.decode)), self._now_ns))
         if len(self._waiting) > MOST_WAITING:
             self.counts["frames judged before their poses came: too many waited"] += 1
             self._handle(self._waiting.popleft())
