@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from eschernet_ros.datasets import DatasetError, PosedImages
@@ -28,7 +28,7 @@ def test_a_camera_written_down_by_hand() -> None:
     np.testing.assert_allclose(POSE_FORMS["w2c-opencv"].stored(ABOVE).matrix, np.linalg.inv(c2w_cv), atol=1e-12)
 
 
-@settings(deadline=None)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     expected=st.sampled_from(sorted(POSE_FORMS)),
     true=st.sampled_from(sorted(POSE_FORMS)),
