@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,14 +25,19 @@ from eschernet_ros.recording import RecordingPipeline
 
 MEGABYTE = 1e6
 
+REFUSAL_NAMED_S = 3.0
+"""A refused frame is a warning for so long, a refused view for ever: of a stream the first frames often are refused."""
+
 
 class RecorderNode(ClosableNode):
     """Writes every view, or every frame; ``~/flush`` (Trigger) answers once all that was received is on disk."""
 
     def __init__(self) -> None:
         super().__init__("recorder")
-        p = self._parameters_read = declare(self, PARAMETERS)
-        self._input: RecorderInput = ViewInput(self, p) if p["mode"] == "still" else StreamInput(self, p)
+        p = declare(self, PARAMETERS)
+        self._still = p["mode"] == "still"
+        self._refusal, self._refused_at = "", 0.0
+        self._input: RecorderInput = ViewInput(self, p) if self._still else StreamInput(self, p)
         folder = Path(p["output_dir"]) / p["object_name"]
         self._writer = Franka16Writer(folder, {"mode": p["mode"], **self._input.session})
         self._said: Counter[str] = Counter()
@@ -42,7 +48,7 @@ class RecorderNode(ClosableNode):
                 self._writer,
                 queue_size=p["queue_size"],
                 workers=p["workers"],
-                commit_every_s=p["commit_every_s"] if p["mode"] == "continuous" else 0.0,
+                commit_every_s=0.0 if self._still else p["commit_every_s"],
                 compression=p["compression"],
                 on_recorded=self._recorded,
                 on_refused=self._refused,
@@ -66,7 +72,7 @@ class RecorderNode(ClosableNode):
     def _check_finished(self) -> None:
         """Views cannot be added behind frames whose pictures for the model are still to be made."""
         unfinished = len(self._writer) - self._writer.finished
-        if self._parameters_read["mode"] == "still" and unfinished:
+        if self._still and unfinished:
             raise EscherNetError(
                 f"{self._writer.folder} holds {unfinished} frames of a continuous recording that are not finished: run "
                 f"`eschernet-ros dataset finish {self._writer.folder}` first, or record another object_name"
@@ -81,7 +87,7 @@ class RecorderNode(ClosableNode):
 
     def _recorded(self, frames: Sequence[PendingFrame]) -> None:
         for frame in frames:
-            if self._parameters_read["mode"] == "still":
+            if self._still:
                 self.get_logger().info(f"view of {frame.record.image_stamp_ns} is frame {frame.index}")
             loss = frame.record.loss
             if max(loss.aim_deg, abs(loss.roll_deg)) > 1.0 or abs(loss.radius_ratio - 1.0) > 0.05:
@@ -92,6 +98,7 @@ class RecorderNode(ClosableNode):
                     )
 
     def _refused(self, reason: str) -> None:
+        self._refusal, self._refused_at = reason, time.monotonic()
         self.get_logger().error(f"frame not recorded: {reason}", throttle_duration_sec=5.0)
 
     def _stopped(self, reason: str) -> None:
@@ -110,7 +117,7 @@ class RecorderNode(ClosableNode):
         await wait_for(self, self._input.settled())
         await wait_for(self, self._pipeline.flush())
         dropped, refused, stopped = self._dropped(), self._refusals(), self._pipeline.stopped
-        response.success = not dropped and not refused and not stopped
+        response.success = not dropped and not stopped and not (refused and self._still)
         lost = f"{dropped} dropped" + (f", {refused} refused" if refused else "")
         response.message = f"{len(self._writer)} frames in {self._writer.folder.resolve()} ({lost})"
         if stopped:
@@ -132,9 +139,12 @@ class RecorderNode(ClosableNode):
         if problems := self._input.problems():
             return ERROR, "; ".join(problems), counts
         where = f"{len(self._writer)} frames in {self._writer.folder}"
-        if (dropped := self._dropped()) or self._refusals():
-            return WARN, f"{where}; {dropped} dropped, {self._refusals()} refused", counts
-        return OK, where, counts
+        dropped, refused = self._dropped(), self._refusals()
+        if dropped or refused:
+            where += f"; {dropped} dropped, {refused} refused"
+        if refused and time.monotonic() - self._refused_at < REFUSAL_NAMED_S:
+            return WARN, f"{where}: {self._refusal}", counts
+        return WARN if dropped or (refused and self._still) else OK, where, counts
 
 
 def main() -> None:

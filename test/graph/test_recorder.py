@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import resource
 import signal
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from eschernet_ros.msg import PosedView
 from geometry_msgs.msg import PoseStamped
 from made_views import CAMERA, HAND_EYE, camera_pose, made_view
@@ -24,7 +26,7 @@ from streamed_frames import HAND_EYE as ON_ARM
 from streamed_frames import OBJECT as BOX_FRAME
 
 from eschernet_ros.cli.main import main
-from eschernet_ros.datasets import DatasetError, open_dataset, read_frames_file
+from eschernet_ros.datasets import DatasetError, Franka16Writer, open_dataset, read_frames_file
 from eschernet_ros.datasets.frame_files import read_source
 from eschernet_ros.datasets.franka16_frames import count_frames
 from eschernet_ros.demo.client import GraphClient
@@ -204,6 +206,38 @@ def test_every_frame_is_recorded_and_finished_later(
         assert np.count_nonzero(views.masks[number] != view.mask) <= 2  # the pose went through messages
         expected = np.where(view.mask[..., None], view.image, 255).astype(int)
         assert np.abs(views.images[number] - expected).mean() < 0.5
+
+
+def test_a_disk_that_refuses_stops_recording_and_the_node_says_so(
+    graph: Graph, connect: Callable[[], GraphClient], tmp_path: Path
+) -> None:
+    """The kernel refuses the journal's next line, as a full disk does: what is recorded stays, and the node too."""
+    first = start(graph, tmp_path)
+    client = connect()
+    reports: dict[str, DiagnosticStatus] = {}
+    client.node.create_subscription(
+        DiagnosticArray, "/diagnostics", lambda m: reports.update({s.name: s for s in m.status}), 10
+    )
+    record(client, range(2))
+    size = (tmp_path / "thing" / "frames.jsonl").stat().st_size
+    resource.prlimit(first.process.pid, resource.RLIMIT_FSIZE, (size + 100, size + 100))
+    with pytest.raises(EscherNetError, match=r"recording has stopped: .*frames\.jsonl.*File too large.* 2 frames in"):
+        publisher = client.node.create_publisher(PosedView, "capture/posed_view", qos.VIEWS)
+        client.wait(lambda: publisher.get_subscription_count() > 1, 30.0, "the recorder's subscription")
+        publisher.publish(made_view(2, AZIMUTHS[2]))
+        client.wait(lambda: len(client.views) >= 3, 10.0, "the view's arrival here")
+        for _ in range(30):  # it may still be on its way to the recorder
+            client.flush_recorder(timeout_s=10.0)
+    client.wait(
+        lambda: "/recorder" in reports and "recording has stopped" in reports["/recorder"].message, 10.0, "the report"
+    )
+    assert reports["/recorder"].level == DiagnosticStatus.ERROR
+    assert first.process.poll() is None
+    assert len(open_dataset(tmp_path / "thing").read(image_size=64)) == 2
+    graph.stop()
+    with Franka16Writer(tmp_path / "thing") as writer:
+        assert len(writer) == 2
+        assert writer.report.torn_bytes == 0 and writer.report.recovered == ()
 
 
 def test_a_second_recorder_is_refused(graph: Graph, connect: Callable[[], GraphClient], tmp_path: Path) -> None:
