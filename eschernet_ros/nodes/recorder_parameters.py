@@ -20,7 +20,7 @@ OWN_PARAMETERS = (
         "still: full-resolution pictures of the views, on PREFIX/colour, PREFIX/depth, PREFIX/mask; empty: do without",
     ),
     Parameter(
-        "picture_timeout_s", 2.0, "still: longest wait for them; then the view is recorded with a warning", 0.0, 60.0
+        "picture_timeout_s", 5.0, "still: longest wait for them; then the view is recorded with a warning", 0.0, 60.0
     ),
     Parameter(
         "flange_from_ee_used.topic",
