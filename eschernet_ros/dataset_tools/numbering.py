@@ -46,7 +46,13 @@ class Series:
 
 
 def dataset_files(folder: Path) -> Iterator[Path]:
-    """All files below a folder in the order of their names; hidden files and folders are left out."""
+    """All files below a folder in the order of their names; hidden files and folders are left out.
+
+    An object may be a single file (Text2Img): then that one.
+    """
+    if folder.is_file():
+        yield folder
+        return
     for entry in sorted(folder.iterdir()):
         if entry.name.startswith("."):
             continue

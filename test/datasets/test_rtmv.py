@@ -163,3 +163,15 @@ def test_one_channel_is_no_picture(tmp_path):
         read_exr(tmp_path / "a.exr")
     with pytest.raises(DatasetError, match=r"missing\.exr cannot be read: No such file"):
         read_exr(tmp_path / "missing.exr")
+
+
+def test_opencv_that_reads_no_exr_says_what_to_do(tmp_path, monkeypatch):
+    cv2 = pytest.importorskip("cv2")
+
+    def refuse(*_):
+        raise cv2.error("OpenEXR codec is disabled")
+
+    write_exr(tmp_path / "a.exr", {name: np.ones((3, 3)) for name in "RGB"})
+    monkeypatch.setattr(cv2, "imdecode", refuse)
+    with pytest.raises(DatasetError, match="set OPENCV_IO_ENABLE_OPENEXR=1 before the program starts"):
+        read_exr(tmp_path / "a.exr")
