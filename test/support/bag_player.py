@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A fake of ``ros2 bag play --clock --loop``: rosbag2 is not on PyPI. Plays a bag's messages and /clock, N times.
 
-Run it: bag_player.py BAG PASSES. Before every pass but the first, time jumps back.
+Run it: bag_player.py BAG PASSES LISTENERS. It begins once every topic has so many subscribers; before every pass but
+the first, time jumps back.
 """
 
 from __future__ import annotations
@@ -39,9 +40,10 @@ class BagPlayer(Node):
             for name, kind in self._topics.items()
         }
 
-    def listened_to(self) -> bool:
-        """Whether every topic has a subscriber."""
-        return all(outlet.get_subscription_count() for outlet in [*self._outlets.values(), self._clock_topic])
+    def listened_to(self, count: int) -> bool:
+        """Whether every topic has so many subscribers."""
+        outlets = [*self._outlets.values(), self._clock_topic]
+        return all(outlet.get_subscription_count() >= count for outlet in outlets)
 
     def play(self) -> None:
         """One pass, at the speed of the recording."""
@@ -61,8 +63,9 @@ def main() -> None:
     rclpy.init()
     with contextlib.suppress(KeyboardInterrupt, ExternalShutdownException):
         node = BagPlayer(Path(sys.argv[1]))
-        while not node.listened_to():
+        while not node.listened_to(int(sys.argv[3])):
             time.sleep(0.1)
+        print("playing", flush=True)
         for _ in range(int(sys.argv[2])):
             node.play()
             print("pass played", flush=True)
