@@ -60,19 +60,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--longest-side",
         type=float,
         metavar="M",
-        help="longest side of the object in metres, for franka16, where FOLDER has no metric scale",
+        help="longest side of the object in metres, where FOLDER has no metric scale",
     )
     parser.add_argument("--licence", default="", metavar="TEXT", help="for the card (default: as FOLDER has it)")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Read object by object, write, and say what was written."""
-    options = WriteOptions(arguments.test_every, arguments.longest_side, arguments.licence)
+    options = WriteOptions(arguments.test_every, arguments.licence)
     angle, size = arguments.field_of_view, arguments.model_camera
     if angle is not None and not 0.0 < angle < 180.0:
         raise DatasetError(f"--field-of-view is {angle:g}; it must lie between 0 and 180 degrees.")
     if size is not None and size < 1:
         raise DatasetError(f"--model-camera is {size}; it must be a number of pixels.")
+    side = arguments.longest_side
+    if side is not None and not 0.0 < side < math.inf:
+        raise DatasetError(f"--longest-side is {side:g}; it must be a positive length in metres.")
     dataset = open_source(arguments)
     names = named_objects(dataset, arguments)
     report = write_dataset(
@@ -96,11 +99,22 @@ def _objects(dataset: Dataset, names: Sequence[str], arguments: argparse.Namespa
         views = dataset.read(name, image_size=None, placement=arguments.place)
         if arguments.poses_are is not None:
             views = reread(views, arguments.poses_are)
+        if arguments.longest_side is not None:
+            views = _with_longest_side(views, arguments.longest_side)
         if arguments.field_of_view is not None:
             views = _with_field_of_view(views, math.radians(arguments.field_of_view))
         if arguments.model_camera is not None:
             views = on_model_camera(views, arguments.model_camera)
         yield views
+
+
+def _with_longest_side(views: PosedImages, metres: float) -> PosedImages:
+    """The views with a metric scale."""
+    if views.scale is not None:
+        raise DatasetError(
+            f"'{views.name}' has a metric scale: its longest side is {1.0 / views.scale:g} m; leave out --longest-side."
+        )
+    return replace(views, scale=1.0 / metres)
 
 
 def _with_field_of_view(views: PosedImages, angle: float) -> PosedImages:

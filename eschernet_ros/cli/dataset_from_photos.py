@@ -12,6 +12,7 @@ from pathlib import Path
 
 from eschernet_ros.calibration.board import parse_board
 from eschernet_ros.calibration.sample_folder import read_camera
+from eschernet_ros.cli.check import show_progress
 from eschernet_ros.datasets.placement import PLACEMENT_RULES
 from eschernet_ros.geometry import MODEL_IMAGE_SIZE, ObjectFrame
 from eschernet_ros.photos.board_box import box_on_board
@@ -111,6 +112,7 @@ def run(arguments: argparse.Namespace) -> int:
     photos = find_photos(arguments.photos)
     find = _by_colmap if arguments.board is None else _by_board
     posed, left_out, object_frame, notes = find(arguments, photos)
+    show_progress(f"masking and resampling {len(posed)} photos")
     report = record_photos(posed, object_frame, arguments.output, options, left_out)
     _print(report, notes, object_frame, arguments.output)
     return 0
@@ -124,6 +126,7 @@ def _by_board(arguments: argparse.Namespace, photos: list[Photo]) -> Found:
         camera = read_camera(arguments.camera)
     elif arguments.focal is not None:
         camera = camera_of_focal(photos, arguments.focal)
+    show_progress(f"looking for the board in {len(photos)} photos")
     found = poses_from_board(photos, board, camera)
     object_frame, notes = box_on_board(board, arguments.size, arguments.centre)
     if found.estimated is not None:

@@ -30,27 +30,20 @@ class WriteOptions:
     Attributes:
         test_every: every n-th view, beginning with the first, is held out for testing in layouts that have splits;
             0: the views' own part ``test`` is, where they have one.
-        longest_side_m: longest side of the object in metres, for a layout in metres and views that have no metric
-            scale.
         licence: what may be done with the pictures, in words or as an SPDX identifier; empty: what the views say.
     """
 
     test_every: int = 0
-    longest_side_m: float | None = None
     licence: str = ""
 
     def __post_init__(self) -> None:
         """Check the numbers.
 
         Raises:
-            DatasetError: a negative number or one that makes every view a test view, a length that is not positive.
+            DatasetError: a negative number or one that makes every view a test view.
         """
         if self.test_every < 0 or self.test_every == 1:
-            raise DatasetError(
-                f"test_every is {self.test_every}: it must be 0 (the split as it is) or at least 2."
-            )
-        if self.longest_side_m is not None and not 0.0 < self.longest_side_m < np.inf:
-            raise DatasetError(f"The object's longest side must be positive metres, it is {self.longest_side_m}.")
+            raise DatasetError(f"test_every is {self.test_every}: it must be 0 (the split as it is) or at least 2.")
 
     def test_ids(self, views: PosedImages) -> frozenset[int]:
         """The views that are held out for testing."""

@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from eschernet_ros.datasets.dataset_writer import DatasetWriter, picture
+from eschernet_ros.datasets.errors import DatasetError
 from eschernet_ros.datasets.frame_files import SourceImages
 from eschernet_ros.datasets.franka16_record import FrameRecord
 from eschernet_ros.datasets.franka16_writer import Franka16Writer
@@ -28,17 +29,27 @@ class Franka16Export(DatasetWriter):
         notes = []
         source, resampled = views, False
         if views.cameras is None:
+            height, width = views.images.shape[1:3]
+            if height != width:
+                raise DatasetError(
+                    f"'{views.name}' has images of {width}x{height} and no intrinsics; the model's images are square. "
+                    "Give the horizontal field of view (--field-of-view)."
+                )
             notes.append(f"'{views.name}' has no intrinsics: its images are taken for those of the model's camera.")
         elif not all(map(is_model_camera, views.cameras)):
             notes.append(f"'{views.name}' was resampled to the model's camera, {MODEL_IMAGE_SIZE} pixels wide.")
             views, resampled = on_model_camera(views, MODEL_IMAGE_SIZE), True
         if views.masks is None:
             notes.append(f"'{views.name}' has no masks: the whole image counts as object.")
-        side, note = self._longest_side(views)
-        notes += note
+        side, note = 1.0, ""
+        if views.scale is not None:
+            side = 1.0 / views.scale
+        else:
+            note = f"'{views.name}' has no metric scale: its longest side is taken for 1 m (--longest-side)."
+            notes.append(note)
         frame = ObjectFrame(SE3.identity(), (side, side, side))
         with Franka16Writer(folder) as writer:
-            for row, pose in enumerate(views.poses):
+            for row, (pose, source_pose) in enumerate(zip(views.poses, source.poses, strict=True)):
                 base_from_camera = frame.denormalise(pose)
                 record = FrameRecord(
                     camera_gl_from_object=frame.normalise(base_from_camera),
@@ -48,21 +59,11 @@ class Franka16Export(DatasetWriter):
                     source_camera=None if source.cameras is None else source.cameras[row],
                     image_stamp_ns=0,
                     stamp_ns=0,
-                    base_from_source_optical=frame.denormalise(source.poses[row]),
-                    warnings=(f"converted from view {views.view_ids[row]} of {views.layout}", *note),
+                    base_from_source_optical=frame.denormalise(source_pose),
+                    warnings=(f"converted from view {views.view_ids[row]} of {views.layout}", *filter(None, [note])),
                 )
                 pixels = picture(views, row)
                 mask = np.ones(pixels.shape[:2], dtype=bool) if views.masks is None else None
                 full = SourceImages(source.images[row], None, None if source.masks is None else source.masks[row])
                 writer.add(pixels, record, mask, full if resampled else None)
         return notes
-
-    def _longest_side(self, views: PosedImages) -> tuple[float, list[str]]:
-        """Longest side of the object in metres, and what was assumed."""
-        if views.scale is not None:
-            return 1.0 / views.scale, []
-        if self.options.longest_side_m is not None:
-            return self.options.longest_side_m, []
-        return 1.0, [
-            f"'{views.name}' has no metric scale: its longest side is taken for 1 m (--longest-side)."
-        ]

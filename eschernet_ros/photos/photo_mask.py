@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -40,6 +40,7 @@ class PhotoMasks:
     kind: str = "grabcut"
     folder: Path | None = None
     model_path: Path | None = None
+    _network: ObjectMasker | None = field(init=False, repr=False, default=None)
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -50,8 +51,8 @@ class PhotoMasks:
                 raise DatasetError(f"The mask '{self.kind}' {problem}.")
         if self.folder is not None and not self.folder.is_dir():
             raise DatasetError(f"The folder of masks {self.folder} does not exist.")
-        network = None if self.model_path is None else ObjectMasker.from_names("onnx", str(self.model_path))
-        object.__setattr__(self, "_network", network)
+        if self.model_path is not None:
+            object.__setattr__(self, "_network", ObjectMasker.from_names("onnx", str(self.model_path)))
 
     def full_size(self, posed: PosedPhoto) -> NDArray[np.bool_] | None:
         """The mask [H,W] of the photo's own pixels; None when it is made from the reduced photo, or not at all.
@@ -88,9 +89,8 @@ class PhotoMasks:
         object_from_camera = object_frame.base_from_object.inverse() @ base_from_camera
         if self.kind == "grabcut":
             return outline_mask(colour, camera, object_from_camera, object_frame.size)
-        network: ObjectMasker | None = getattr(self, "_network", None)
-        if network is not None:
-            return network(colour, None, camera, object_from_camera, object_frame.size)
+        if self._network is not None:
+            return self._network(colour, None, camera, object_from_camera, object_frame.size)
         return None
 
 

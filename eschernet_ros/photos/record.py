@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -82,7 +82,6 @@ def record_photos(
     folder: Path,
     options: RecordOptions,
     left_out: Sequence[LeftOut] = (),
-    progress: Callable[[int], None] = lambda done: None,
 ) -> RecordReport:
     """Write a new data set from photos.
 
@@ -92,7 +91,6 @@ def record_photos(
         folder: of the data set; it must not exist.
         options: how.
         left_out: photos that were left out before; named when too few remain.
-        progress: called with the number of photos looked at.
 
     Raises:
         DatasetError: fewer than ``options.least_views`` photos are of use; says what was wrong with each other one.
@@ -103,7 +101,7 @@ def record_photos(
     warnings: list[tuple[str, ...]] = []
     with new_folder(folder) as unfinished:
         with Franka16Writer(unfinished) as writer:
-            for number, photo in enumerate(posed):
+            for photo in posed:
                 try:
                     view, source = _view(photo, object_frame, len(names), options)
                 except EscherNetError as error:
@@ -112,7 +110,6 @@ def record_photos(
                     writer.add(view.image, _record(view, photo), view.mask, source if options.keep_photos else None)
                     names.append(photo.photo.path.name)
                     warnings.append(view.warnings)
-                progress(number + 1)
         if len(names) < options.least_views:
             reasons = "; ".join(f"{name}: {reason}" for name, reason in dropped)
             raise DatasetError(

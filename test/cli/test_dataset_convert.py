@@ -66,6 +66,7 @@ def test_missing_intrinsics_and_scale_are_given_on_the_command_line(published: P
     assert "'kettle' (franka16) comes without intrinsics" in capsys.readouterr().err
     assert main([*command, str(tmp_path / "a"), "--to", "nerfstudio", "--field-of-view", "90"]) == 0
     assert json.loads((tmp_path / "a" / "transforms.json").read_text())["fl_x"] == pytest.approx(8.0)
+    assert open_dataset(tmp_path / "a").read().scale is None
     assert main([*command, str(tmp_path / "b"), "--to", "franka16", "--longest-side", "0.25"]) == 0
     assert open_dataset(tmp_path / "b").read().scale == pytest.approx(4.0)
     assert main(["dataset", "convert", str(tmp_path / "b"), str(tmp_path / "c"), "--to", "colmap"]) == 0
@@ -96,6 +97,8 @@ def test_collections_and_single_objects_of_them(tmp_path: Path, capsys):
     [
         (["--field-of-view", "180"], "--field-of-view is 180; it must lie between 0 and 180 degrees"),
         (["--model-camera", "0"], "--model-camera is 0; it must be a number of pixels"),
+        (["--longest-side", "-1"], "--longest-side is -1; it must be a positive length in metres"),
+        (["--longest-side", "0.2"], "'mug' has a metric scale: its longest side is 0.25 m; leave out --longest-side"),
         (["--test-every", "1"], "test_every is 1"),
         (["--poses-are", "w2c-opencv"], "cannot be read as w2c-opencv"),
     ],

@@ -339,10 +339,11 @@ def test_own_layout_says_what_it_assumes(tmp_path: Path):
     ]
     frames = read_frames_file(tmp_path / "out")
     assert frames is not None and any("taken for 1 m" in warning for warning in frames.records[0].warnings)
-    report = write_dataset([views], tmp_path / "sized", "franka16", WriteOptions(longest_side_m=0.2))
-    assert not any("metric" in note for note in report.notes)
-    frames = read_frames_file(tmp_path / "sized")
-    assert frames is not None and frames.records[0].scale == pytest.approx(5.0)
+
+
+def test_own_layout_needs_square_images_or_intrinsics(tmp_path: Path):
+    with pytest.raises(DatasetError, match="images of 24x18 and no intrinsics; the model's images are square"):
+        write_dataset([posed_images(2, size=(24, 18))], tmp_path / "out", "franka16")
 
 
 # all
@@ -425,7 +426,6 @@ def test_unknown_layout_is_named(tmp_path: Path):
     [
         ({"test_every": 1}, "test_every is 1"),
         ({"test_every": -2}, "test_every is -2"),
-        ({"longest_side_m": 0.0}, "must be positive metres, it is 0.0"),
     ],
 )
 def test_options_are_checked(options, sentence: str):
