@@ -32,7 +32,8 @@ def file_findings(
     for number, path in enumerate(files):
         problem = file_problem(path)
         if problem:
-            findings.append(Finding(Level.BAD, "file", f"{path.relative_to(folder).as_posix()} {problem}"))
+            name = path.name if path == folder else path.relative_to(folder).as_posix()
+            findings.append(Finding(Level.BAD, "file", f"{name} {problem}"))
         progress(number + 1)
     return findings
 

@@ -42,6 +42,10 @@ def merge_objects(
     ]
     seen: dict[Path, str] = {}
     for _, name, root in roots:
+        if not root.is_dir():
+            raise DatasetError(
+                f"'{name}' is the single file {root}: copy such files into one folder yourself, or convert them first."
+            )
         if root in seen:
             raise DatasetError(
                 f"'{seen[root]}' and '{name}' both lie in {root}: give every folder once; objects that share a folder "

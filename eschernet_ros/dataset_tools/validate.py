@@ -111,7 +111,7 @@ def _read(dataset: Dataset, name: str) -> tuple[PosedImages | None, str]:
 def _state_findings(folder: Path) -> list[Finding]:
     """Whether a recording was brought to its end; nothing for other data."""
     try:
-        head = read_head(folder)
+        head = read_head(folder) if folder.is_dir() else None
     except DatasetError as error:
         return [Finding(Level.BAD, "state", str(error))]
     if head is None or (head.state == COMPLETE and not head.stopped):

@@ -10,6 +10,7 @@ from pathlib import Path
 import blob_object
 import numpy as np
 import pytest
+from PIL import Image
 
 from eschernet_ros.checking.findings import Level
 from eschernet_ros.dataset_tools.checksums import checksum_findings
@@ -157,6 +158,10 @@ def test_what_does_not_belong_together_is_refused(tmp_path: Path) -> None:
         merged_views([renders], angles)
     with pytest.raises(DatasetError, match="lies inside"):
         merge_objects([open_dataset(renders)], renders / "blob")
+    (tmp_path / "text").mkdir()
+    Image.fromarray(blob_object.draw(CAMERAS[0])).save(tmp_path / "text/mug_rgba.png")
+    with pytest.raises(DatasetError, match="is the single file"):
+        merge_objects([open_dataset(tmp_path / "text")], tmp_path / "blob")
     assert not (tmp_path / "blob").exists()
 
 

@@ -239,3 +239,16 @@ def test_the_report_is_plain_json_and_text(tmp_path: Path) -> None:
     assert (content["verdict"], content["layout"]) == ("valid", "objaverse")
     assert content["objects"][0]["value"] > 0.97
     assert as_text(outcome).startswith("blob: VALID (12 views, 24 files)\n  ok [")
+
+
+def test_generated_pictures_are_opened_but_not_compared(tmp_path: Path) -> None:
+    """They need not agree; an object that is a single file has a name in the findings."""
+    picture = tmp_path / "mug_rgba.png"
+    Image.fromarray(blob_object.draw(blob_object.poses()[0])).save(picture)
+    outcome = validated(tmp_path)
+    assert (outcome.level, outcome.files, outcome.views) == (Level.PASS, 1, 1)
+    assert {finding.topic for finding in outcome.findings} == {"not compared"}
+    dataset = open_dataset(tmp_path)
+    picture.write_bytes(b"")
+    (finding,) = [f for f in validate_object(dataset, dataset.objects[0]).findings if f.topic == "file"]
+    assert finding.text.startswith("mug_rgba.png is empty")
