@@ -52,7 +52,7 @@ class StreamFrames:
         assembler = streams.assembler
         if assembler is None:
             raise FrameNotPlaced("the object, or F_T_EE, is not known yet: frames are not recorded")
-        camera = camera_of(parts["camera_info"])
+        camera = camera_of(streams.camera_info_of(frame.image_stamp_ns))
         source = SourceImages(
             colour=colour_from_image(parts["colour"]),
             depth=depth_mm_from_image(parts["depth"]) if "depth" in parts else None,
