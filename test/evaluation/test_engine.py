@@ -178,10 +178,12 @@ def test_an_object_that_cannot_be_read_is_left_out_and_named(write_balls, job_of
 
 def test_a_baseline_that_gives_up_is_left_out_and_said(write_balls, job_of, tmp_path):
     folder = write_balls(tmp_path / "set")
-    file = folder / "ball" / "render_mvs_25" / "model" / "001.png"
-    corner = np.zeros((32, 32, 4), np.uint8)
-    corner[:2, :2, 3] = 255
-    Image.fromarray(corner).save(file)
+    model = folder / "ball" / "render_mvs_25" / "model"
+    (model / "001.npy").write_bytes((model / "000.npy").read_bytes())
+    for number, column in ((0, 8), (1, 20)):  # from one place, side by side
+        spot = np.zeros((32, 32, 4), np.uint8)
+        spot[14:18, column : column + 4, 3] = 255
+        Image.fromarray(spot).save(model / f"{number:03d}.png")
     (ball,) = evaluate(job_of(folder, methods=("model", "scene fit")), ["ball"], 1, silent).objects
     assert [set(case.seconds) for case in ball.cases] == [{"model", "scene fit"}, {"model"}]
     (words,) = ball.warnings
