@@ -13,12 +13,14 @@ from pathlib import Path
 from eschernet_ros.calibration.board import parse_board
 from eschernet_ros.calibration.sample_folder import read_camera
 from eschernet_ros.cli.check import show_progress
+from eschernet_ros.datasets import DatasetError
+from eschernet_ros.datasets.new_folder import free_path
 from eschernet_ros.datasets.placement import PLACEMENT_RULES
 from eschernet_ros.geometry import MODEL_IMAGE_SIZE, ObjectFrame
 from eschernet_ros.photos.board_box import box_on_board
 from eschernet_ros.photos.board_poses import poses_from_board
 from eschernet_ros.photos.colmap_poses import poses_from_colmap
-from eschernet_ros.photos.photo import Photo, camera_of_focal, find_photos
+from eschernet_ros.photos.photo import Photo, camera_of_focal, exif_focal_px, find_photos
 from eschernet_ros.photos.photo_mask import KINDS, PhotoMasks
 from eschernet_ros.photos.posed_photo import LeftOut, PosedPhoto
 from eschernet_ros.photos.record import LEAST_VIEWS, MAX_BLUR, RecordOptions, RecordReport, record_photos
@@ -61,15 +63,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--centre",
         type=_three,
         metavar="X,Y,Z",
-        help="of the box, metres from the board's middle, z up (default: on the middle of the board)",
+        help="of the box, metres from the board's middle, z up, as --centre=-0.1,0,0.1 (default: on its middle)",
     )
     colmap = parser.add_argument_group("with --colmap")
     colmap.add_argument(
         "--place",
         choices=PLACEMENT_RULES,
-        default="auto",
         help="where the object is: file: object_frame.json beside the model; points: the box of the model's points; "
-        "axes: where all cameras look; auto: the file, else axes (default: %(default)s)",
+        "axes: where all cameras look; auto: the file, else axes (default: auto)",
     )
     colmap.add_argument(
         "--longest-side", type=float, metavar="M", help="of the object, metres: COLMAP's models have no scale"
@@ -109,6 +110,8 @@ def run(arguments: argparse.Namespace) -> int:
         least_views=arguments.least_views,
         keep_photos=not arguments.without_photos,
     )
+    _refuse_options_of_the_other_way(arguments)
+    free_path(arguments.output)
     photos = find_photos(arguments.photos)
     find = _by_colmap if arguments.board is None else _by_board
     posed, left_out, object_frame, notes = find(arguments, photos)
@@ -116,6 +119,15 @@ def run(arguments: argparse.Namespace) -> int:
     report = record_photos(posed, object_frame, arguments.output, options, left_out)
     _print(report, notes, object_frame, arguments.output)
     return 0
+
+
+def _refuse_options_of_the_other_way(arguments: argparse.Namespace) -> None:
+    by_board = arguments.board is not None
+    others = ("place", "longest_side") if by_board else ("camera", "focal", "size", "centre")
+    given = [f"--{name.replace('_', '-')}" for name in others if getattr(arguments, name) is not None]
+    if given:
+        way, other = ("--board", "--colmap") if by_board else ("--colmap", "--board")
+        raise DatasetError(f"{', '.join(given)} belongs to {other}, not to {way}; leave it out.")
 
 
 def _by_board(arguments: argparse.Namespace, photos: list[Photo]) -> Found:
@@ -127,7 +139,7 @@ def _by_board(arguments: argparse.Namespace, photos: list[Photo]) -> Found:
     elif arguments.focal is not None:
         camera = camera_of_focal(photos, arguments.focal)
     show_progress(f"looking for the board in {len(photos)} photos")
-    found = poses_from_board(photos, board, camera)
+    found = poses_from_board(photos, board, camera, exif_focal_px(photos))
     object_frame, notes = box_on_board(board, arguments.size, arguments.centre)
     if found.estimated is not None:
         notes.insert(0, found.estimated.sentence())
@@ -136,7 +148,7 @@ def _by_board(arguments: argparse.Namespace, photos: list[Photo]) -> Found:
 
 def _by_colmap(arguments: argparse.Namespace, photos: list[Photo]) -> Found:
     """Poses and box from COLMAP's model."""
-    found = poses_from_colmap(photos, arguments.colmap, arguments.place, arguments.longest_side)
+    found = poses_from_colmap(photos, arguments.colmap, arguments.place or "auto", arguments.longest_side)
     return found.posed, found.left_out, found.object_frame, found.notes
 
 

@@ -16,6 +16,18 @@ _UNFINISHED = ".partial"
 """Readers leave folders of this ending out."""
 
 
+def free_path(folder: str | Path) -> Path:
+    """The absolute path of a folder that is not there yet.
+
+    Raises:
+        DatasetWriteError: something is there.
+    """
+    path = Path(folder).expanduser().absolute()
+    if path.exists() or path.is_symlink():
+        raise DatasetWriteError(f"{path} exists; nothing is overwritten: name another folder, or move that one away.")
+    return path
+
+
 @contextmanager
 def new_folder(folder: str | Path) -> Iterator[Path]:
     """Fill a hidden folder; it takes the name ``folder`` at the end, and is removed when anything fails.
@@ -26,9 +38,7 @@ def new_folder(folder: str | Path) -> Iterator[Path]:
     Raises:
         DatasetWriteError: ``folder`` exists, or cannot be written. An `OSError` inside becomes one too.
     """
-    path = Path(folder).expanduser().absolute()
-    if path.exists() or path.is_symlink():
-        raise DatasetWriteError(f"{path} exists; nothing is overwritten: name another folder, or move that one away.")
+    path = free_path(folder)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}{_UNFINISHED}")
     try:
         unfinished.mkdir(parents=True)

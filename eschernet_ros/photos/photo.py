@@ -124,6 +124,12 @@ def check_one_size(photos: list[Photo]) -> tuple[int, int]:
     return size
 
 
+def exif_focal_px(photos: list[Photo]) -> float | None:
+    """Median of the focal lengths that the photos' EXIF data tell, pixels; None when none does."""
+    known = [value for value in (photo.exif_focal_px() for photo in photos) if value is not None]
+    return median(known) if known else None
+
+
 def camera_of_focal(photos: list[Photo], focal: str) -> PinholeCamera:
     """A camera of square pixels, with its principal point in the middle and no distortion.
 
@@ -136,13 +142,13 @@ def camera_of_focal(photos: list[Photo], focal: str) -> PinholeCamera:
     """
     width, height = check_one_size(photos)
     if focal == "exif":
-        known = [value for value in (photo.exif_focal_px() for photo in photos) if value is not None]
-        if not known:
+        found = exif_focal_px(photos)
+        if found is None:
             raise DatasetError(
                 f"None of the {len(photos)} photos tells its focal length (35 mm equivalent) in EXIF data; state it in "
                 "pixels, or leave it to be found from the board."
             )
-        pixels = median(known)
+        pixels = found
     else:
         try:
             pixels = float(focal)

@@ -165,6 +165,24 @@ def test_box_out_of_sight_leaves_nothing(drawn, tmp_path: Path, capsys):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (
+            ["--board", BOARD_TEXT, "--longest-side", "1", "--place", "axes"],
+            "--place, --longest-side belongs to --colmap",
+        ),
+        (
+            ["--colmap", "model", "--size", "1,1,1", "--focal", "600"],
+            "--focal, --size belongs to --board, not to --colmap",
+        ),
+    ],
+)
+def test_options_of_the_other_way_are_refused(tmp_path: Path, capsys, options, sentence: str):
+    assert main(["dataset", "from-photos", str(tmp_path), str(tmp_path / "out"), *options]) == 2
+    assert sentence in capsys.readouterr().err
+
+
 def test_existing_output_is_refused(drawn, tmp_path: Path, capsys):
     (tmp_path / "out").mkdir()
     assert from_photos(drawn[0], tmp_path / "out", "--focal", "607") == 2
