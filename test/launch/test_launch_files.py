@@ -35,7 +35,7 @@ packages = pytest.importorskip("ament_index_python.packages")
 
 BENCH_NODES = ("bench", "capture", "recorder", "synthesis")
 """What all.launch.py starts."""
-NODES = (*BENCH_NODES, "coverage", "franka_state", "object_finder", "realsense")
+NODES = (*BENCH_NODES, "coverage", "franka_state", "hand_eye_publisher", "object_finder", "realsense")
 FILES = ("all", "replay", *NODES)
 
 
@@ -124,6 +124,11 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict
         return {process.executable.name: process for process in started}
 
     return run
+
+
+def test_every_launch_file_is_listed_here() -> None:
+    """A file that is installed is a file that is tested."""
+    assert {path.name.removesuffix(".launch.py") for path in (share() / "launch").glob("*.launch.py")} == set(FILES)
 
 
 @pytest.mark.parametrize("name", FILES)
