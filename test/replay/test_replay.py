@@ -241,3 +241,21 @@ def test_the_command_says_what_is_wrong(
 ) -> None:
     assert main(["replay", str(tmp_path / "none"), "--output", str(tmp_path), *arguments]) == 2
     assert sentence in capsys.readouterr().err
+
+
+def test_an_evaluation_may_follow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the options given, on the data set that was made; its exit code is the command's."""
+    from eschernet_ros.cli import evaluate
+
+    seen: list[Any] = []
+
+    def run(arguments: Any) -> int:
+        seen.append((arguments.folder, arguments.references))
+        return 7
+
+    monkeypatch.setattr(evaluate, "run", run)
+    path = write(tmp_path / "tour", BOTH)
+    given = [x for name, value in arm.PARAMETERS.items() for x in ("-p", f"{name}:={value}")]
+    options = ["--views", "8", "--output", str(tmp_path / "out"), "--evaluate", "--references 1 2"]
+    assert main(["replay", str(path), *options, *given]) == 7
+    assert seen == [(tmp_path / "out" / "tour", [1, 2])]
