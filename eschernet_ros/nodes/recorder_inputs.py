@@ -53,6 +53,7 @@ class RecorderInput(ABC):
 
     def __init__(self, node: Node, p: Mapping[str, Any]) -> None:
         self.joints = JointLog()
+        self._joints: MonitoredSubscription | None = None
         if p["joints_topic"]:
             self._joints = MonitoredSubscription(node, JointState, p["joints_topic"], self._on_joints, qos.POSE_STREAM)
 
@@ -72,9 +73,9 @@ class RecorderInput(ABC):
     def problems(self) -> list[str]:
         """Why no frames come, one clause each; empty when they do, or need not."""
 
-    @abstractmethod
     def counts(self) -> dict[str, Any]:
         """For diagnostics."""
+        return {"joint messages": 0 if self._joints is None else self._joints.received}
 
     def _on_joints(self, message: JointState) -> None:
         self.joints.add(messages.to_nanoseconds(message.header.stamp), message.name, message.position)
@@ -130,7 +131,7 @@ class ViewInput(RecorderInput):
         """For diagnostics."""
         pictures = {f"{channel} messages": monitor.received for channel, monitor in self._pictures.items()}
         waiting = {"waiting for pictures": self._join.waiting}
-        return {"received": self._views.received, **pictures, **waiting, **self._lost}
+        return {**super().counts(), "received": self._views.received, **pictures, **waiting, **self._lost}
 
     def _on_view(self, message: PosedView) -> None:
         awaited = [name for name, monitor in self._pictures.items() if self._node.count_publishers(monitor.topic)]
@@ -213,7 +214,8 @@ class StreamInput(RecorderInput):
     def counts(self) -> dict[str, Any]:
         """For diagnostics."""
         streams = self._streams
-        counts = {f"{name} messages": monitor.received for name, monitor in self._inputs.monitors.items()}
+        counts = super().counts()
+        counts |= {f"{name} messages": monitor.received for name, monitor in self._inputs.monitors.items()}
         counts |= {f"unmatched {channel}": count for channel, count in streams.join.dropped.items()}
         return {**counts, "time jumps": streams.counts["time jumps"], **streams.exposures.counts}
 
