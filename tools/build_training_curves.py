@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Draw the curves of the model card from a run's metrics.jsonl.
 
-python tools/build_training_curves.py RUN/metrics.jsonl docs/images/training_curves.png
+python tools/build_training_curves.py RUN/metrics.jsonl [RUN2/metrics.jsonl ...] docs/images/training_curves.png
+
+Runs that went on from one another are drawn one behind the other.
 """
 
 from __future__ import annotations
@@ -24,10 +26,14 @@ SMOOTHED = 15
 def main() -> None:
     """Read the metrics, draw loss and validation side by side."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("metrics", type=Path)
+    parser.add_argument("metrics", type=Path, nargs="+")
     parser.add_argument("picture", type=Path)
     options = parser.parse_args()
-    lines = read_metrics(options.metrics)
+    lines, ends = [], [0]
+    for path in options.metrics:
+        run = read_metrics(path)
+        lines += [{**line, "step": line["step"] + ends[-1]} for line in run]
+        ends.append(max(line["step"] for line in lines))
     loss = np.array([(line["step"], line["loss"]) for line in lines if "loss" in line])
     names = ("validation/foreground_psnr", "validation/nearest_psnr")
     scores = np.array([[line["step"], *(line[name] for name in names)] for line in lines if names[0] in line])
@@ -45,6 +51,8 @@ def main() -> None:
     right.set(title="held-out scenes, 3 references: foreground PSNR, dB", xlabel="step")
     right.legend(frameon=False)
     for axes in (left, right):
+        for end in ends[1:-1]:
+            axes.axvline(end, color="#a8a29e", linewidth=1, linestyle=":")
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(alpha=0.25)
     figure.savefig(options.picture, dpi=110)
