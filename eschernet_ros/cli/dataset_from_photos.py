@@ -155,9 +155,12 @@ def _by_colmap(arguments: argparse.Namespace, photos: list[Photo]) -> Found:
 def _print(report: RecordReport, notes: Sequence[str], object_frame: ObjectFrame, output: Path) -> None:
     for note in notes:
         print(f"- {note}")
+    named: dict[str, list[str]] = {}
     for name, warnings in zip(report.names, report.warnings, strict=True):
         for warning in warnings:
-            print(f"- {name}: {warning}")
+            named.setdefault(warning, []).append(name)
+    for warning, names in named.items():
+        print(f"- {', '.join(names) if len(names) < len(report.names) else 'every photo'}: {warning}")
     for dropped in report.left_out:
         print(f"- {dropped.sentence()}")
     sides = " x ".join(f"{side * 1e3:.0f}" for side in object_frame.size)

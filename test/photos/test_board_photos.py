@@ -24,6 +24,7 @@ from eschernet_ros.photos.photo_mask import PhotoMasks
 from eschernet_ros.photos.record import RecordOptions, record_photos
 
 BOARD_TEXT = board_text(BOARD)
+VISP = Path(__file__).parents[2].parent / "shared" / "data" / "visp_franka_handeye" / "data-eye-in-hand"
 CUBE = ["--size", f"{SIDE},{SIDE},{SIDE}"]
 
 
@@ -55,6 +56,15 @@ def test_given_camera_is_used_as_it_is(drawn):
         assert metres < 3e-4 and radians < 5e-4
 
 
+@pytest.mark.skipif(not VISP.is_dir(), reason="ViSP's hand-eye set is not beside this checkout")
+def test_camera_of_real_pictures_is_near_the_factorys():
+    """Of a D435; the squares' size does not enter a focal length."""
+    found = poses_from_board(find_photos(VISP), Chessboard(9, 6, 0.0236))
+    assert len(found.posed) == 8 and found.left_out == ()
+    assert found.camera.fx == pytest.approx(607.593, rel=0.015)
+    assert (found.camera.cx, found.camera.cy) == pytest.approx((323.463, 243.255), abs=4.0)
+
+
 def test_photos_become_a_data_set(drawn, tmp_path: Path, capsys):
     folder, poses, masks = drawn
     write_camera(tmp_path / "camera.yaml", CAMERA, "phone")
@@ -63,7 +73,7 @@ def test_photos_become_a_data_set(drawn, tmp_path: Path, capsys):
     printed = capsys.readouterr().out
     assert "the object is assumed to stand on the middle of the board (--centre)" in printed
     assert "6 views of an object of 70 x 70 x 70 mm, 0 photos left out" in printed
-    assert "p0.png: the standoff is" in printed
+    assert "- p0.png, p4.png: the standoff is 5.58 longest sides" in printed
     views = open_dataset(output).read(image_size=None)
     assert views.name == "cube" and views.scale == pytest.approx(1.0 / SIDE)
     frames = read_frames_file(output)
