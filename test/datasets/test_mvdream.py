@@ -9,6 +9,7 @@ from foreign_scenes import look, save
 
 from eschernet_ros.dataset_tools.numbering import dataset_files
 from eschernet_ros.datasets import DatasetError, open_dataset
+from eschernet_ros.datasets.recording_head import read_head
 
 
 def rgba(seed: int) -> np.ndarray:
@@ -60,6 +61,7 @@ def test_every_picture_of_text2img_is_an_object(tmp_path):
     np.testing.assert_array_equal(views.masks[0], rgba(2)[..., 3] == 255)
     assert dataset.reader.view_ids(dataset.folders["owl"]) == views.view_ids == (0,)
     assert [path.name for path in dataset_files(dataset.folders["owl"])] == ["owlrgba.png"]
+    assert read_head(dataset.folders["owl"]) is None
     split = dataset.split(views, 1)
     assert (split.reference_ids, split.targets) == ((0,), "spiral")
     save(tmp_path / "owl_rgba.png", rgba(4))
