@@ -34,6 +34,7 @@ PARAMETERS = {
     "hand_eye.translation": [0.05, 0.0, 0.05],
     "object.position": [0.5, 0.0, 0.05],
     "mask.method": "depth",
+    "gates.rest_s": 0.2,
     "gates.max_blur": 1.0,
     "gates.max_saturated": 1.0,
     "gates.min_depth_coverage": 0.0,
@@ -126,11 +127,12 @@ def read_alone(path: Path) -> dict[str, float]:
     """Read every message with rosbags and do nothing with it."""
     from rosbags.rosbag2 import Reader
 
-    before, size, start = peak_mb(), 0, time.perf_counter()
+    before, size, start, cpu = peak_mb(), 0, time.perf_counter(), time.process_time()
     with Reader(path) as reader:
         for _, _, raw in reader.messages():
             size += len(raw)
-    return {"mb": size / 1e6, "s": time.perf_counter() - start, "rss_before": before, "rss": peak_mb()}
+    seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
+    return {"mb": size / 1e6, "s": seconds, "cpu": cpu, "rss_before": before, "rss": peak_mb()}
 
 
 def replay_it(path: Path, folder: Path, views: str) -> dict[str, float]:
@@ -139,16 +141,16 @@ def replay_it(path: Path, folder: Path, views: str) -> dict[str, float]:
     from eschernet_ros.streams import CAPTURE_PARAMETERS, values_of
 
     p = values_of(CAPTURE_PARAMETERS, PARAMETERS)
-    before, start = peak_mb(), time.perf_counter()
+    before, start, cpu = peak_mb(), time.perf_counter(), time.process_time()
     report = replay(path, p, folder, views=int(views) if views.isdigit() else views)
-    seconds = time.perf_counter() - start
-    return {"mb": report.megabytes, "s": seconds, "rss_before": before, "rss": peak_mb(), "views": report.views}
+    measured = {"s": time.perf_counter() - start, "cpu": time.process_time() - cpu, "rss": peak_mb()}
+    return {"mb": report.megabytes, "rss_before": before, "views": report.views, **measured}
 
 
 def child(*arguments: str) -> dict[str, float]:
     """Run this script as a process of its own and return what it measured."""
     command = [sys.executable, __file__, "--child", *arguments]
-    return dict(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
+    return dict(json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout))
 
 
 def main() -> None:
@@ -165,18 +167,17 @@ def main() -> None:
         result = read_alone(Path(path)) if what == "read" else replay_it(Path(path), Path(rest[0]), rest[1])
         print(json.dumps(result))
         return
-    print("MB in bag | rosbags alone MB/s, peak MiB | replay MB/s, peak MiB | of it before reading | views")
+    print(
+        "MB in bag | rosbags alone MB/s, per CPU s, peak MiB | replay MB/s, per CPU s, peak MiB (before reading) | views"
+    )
     for size in arguments.megabytes:
         with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
             bag, views = Path(folder) / "bag", Path(folder) / "views"
             write_bag(bag, size, arguments.storage)
             alone = child("read", str(bag))
             ours = child("replay", str(bag), str(views), arguments.views)
-            print(
-                f"{alone['mb']:9.0f} | {alone['mb'] / alone['s']:8.0f}, {alone['rss']:5.0f} | "
-                f"{ours['mb'] / ours['s']:8.0f}, {ours['rss']:5.0f} | {ours['rss_before']:5.0f} | {ours['views']:.0f}",
-                flush=True,
-            )
+            read, made = (f"{m['mb'] / m['s']:8.0f}, {m['mb'] / m['cpu']:8.0f}, {m['rss']:5.0f}" for m in (alone, ours))
+            print(f"{alone['mb']:9.0f} | {read} | {made} ({ours['rss_before']:.0f}) | {ours['views']:.0f}", flush=True)
             shutil.rmtree(bag)
 
 
