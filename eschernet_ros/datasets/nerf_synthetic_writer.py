@@ -38,9 +38,7 @@ class NerfSyntheticWriter(DatasetWriter):
             content = {"camera_angle_x": angle, "frames": frames}
             (folder / f"transforms_{name}.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
         write_object_frame(views, folder)
-        return (
-            [] if views.masks is not None else [f"'{views.name}' has no masks: its images have no alpha."]
-        )
+        return [] if views.masks is not None else [f"'{views.name}' has no masks: its images have no alpha."]
 
 
 def _horizontal_angle(views: PosedImages, layout: str) -> float:
