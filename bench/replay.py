@@ -168,7 +168,8 @@ def main() -> None:
         print(json.dumps(result))
         return
     print(
-        "MB in bag | rosbags alone MB/s, per CPU s, peak MiB | replay MB/s, per CPU s, peak MiB (before reading) | views"
+        "MB in bag | rosbags alone MB/s, per CPU s, peak MiB | replay MB/s, per CPU s, peak MiB (before reading) "
+        "| views"
     )
     for size in arguments.megabytes:
         with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
