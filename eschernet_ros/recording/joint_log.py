@@ -8,8 +8,8 @@ from bisect import bisect_left, insort
 from collections.abc import Sequence
 
 HORIZON_NS = 10_000_000_000
-MAX_GAP_NS = 100_000_000
-"""Positions are interpolated between messages at most so far apart: three of the usual 30 a second."""
+MAX_GAP_NS = 200_000_000
+"""Positions are interpolated between messages at most so far apart: six of the usual 30 a second."""
 
 JUMP_BACK_NS = 1_000_000_000
 
