@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``eschernet-ros check --live`` on a graph with a driver and an arm whose clock is ahead."""
+"""``eschernet-ros check --live`` on a graph with a driver that tells exposures, and an arm whose clock is ahead."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ def test_live_graph_is_judged_and_its_offset_named(graph: Graph, tmp_path: Path)
     assert [cause["kind"] for cause in written["causes"]] == ["time offset"]
     assert written["causes"][0]["fit"]["time_offset_s"] == pytest.approx(0.03, abs=0.003)
     assert written["source"].startswith("live graph")
+    assert any("frames is from metadata (40.0 to 40.0 ms)" in finding["text"] for finding in written["findings"])
 
 
 def test_silent_topics_are_named(graph: Graph) -> None:

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """A driver and an arm for tests: publishes the drawn scene while the camera swings, again and again.
 
-``moving_camera.py AHEAD_S``: the arm's clock is ahead by this. Stamps follow a schedule of their own, so a busy machine
+``moving_camera.py AHEAD_S``: the arm's clock is ahead by this. Images are stamped at the end of an exposure that the
+metadata alone tell. Stamps follow a schedule of their own, so a busy machine
 only makes it slower.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import sys
 import time
 from pathlib import Path
@@ -17,6 +19,7 @@ from geometry_msgs.msg import PoseStamped
 from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import String
 
 from eschernet_ros.nodes import messages, qos
 
@@ -25,6 +28,7 @@ import drawn_scene
 
 OPTICAL = "camera_color_optical_frame"
 STEP_S, LENGTH_S = 0.01, 3.3
+EXPOSURE_S = 0.04
 TIMES = [0.15 + 0.33 * i for i in range(9)]
 
 
@@ -38,6 +42,7 @@ class MovingCamera(Node):
         self._info = self.create_publisher(CameraInfo, f"{camera}/camera_info", qos.CAMERA_INFO)
         self._depth = self.create_publisher(Image, f"{aligned}/image_raw", qos.CAMERA_IMAGE)
         self._pose = self.create_publisher(PoseStamped, "/franka_robot_state_broadcaster/current_pose", qos.POSE_STREAM)
+        self._metadata = self.create_publisher(String, f"{camera}/metadata_json", qos.CAMERA_INFO)
         self._ahead_s = ahead_s
         self._frames = drawn_scene.frames_at(TIMES)
 
@@ -52,7 +57,10 @@ class MovingCamera(Node):
             self._pose.publish(messages.to_pose_stamped(base_from_ee, "base", stamp))
             if waiting and waiting[0][0] <= seconds:
                 at, frame = waiting.pop(0)
-                stamp = messages.to_time(start_ns + round(at * 1e9))
+                stamp_ns = start_ns + round((at + EXPOSURE_S / 2) * 1e9)
+                stamp = messages.to_time(stamp_ns)
+                told = {"ros_stamp_ns": stamp_ns, "actual_exposure": EXPOSURE_S / 100e-6}
+                self._metadata.publish(String(data=json.dumps(told)))
                 self._info.publish(messages.to_camera_info(frame.camera, OPTICAL, stamp))
                 self._colour.publish(messages.to_image(frame.image, OPTICAL, stamp))
                 depth = (frame.depth * 1000.0).round().astype("uint16")
