@@ -51,8 +51,6 @@ class BagRecorderNode(ClosableNode):
     def close(self) -> None:
         """Finish the bag."""
         self._writer.close()
-        counts = ", ".join(f"{count} {name}" for name, count in self._writer.counts.items())
-        self.get_logger().info(f"bag finished: {counts}")
 
     def _look(self) -> None:
         """Subscribe to the topics that have turned up."""
