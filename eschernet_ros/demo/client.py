@@ -131,6 +131,7 @@ class GraphClient:
         goal = MoveCamera.Goal()
         goal.target.header.frame_id = frame_id
         goal.target.pose = pose
+        self.wait(self._move.server_is_ready, timeout_s, "the start of the action for moving the camera")
         accepted = self._move.send_goal_async(goal)
         self.wait(accepted.done, timeout_s, "the answer to the goal of moving the camera")
         return accepted.result().get_result_async()
@@ -161,6 +162,8 @@ class GraphClient:
         )
 
     def _call(self, client: Any, timeout_s: float, what: str) -> str:
+        # a request that is sent before is lost without a word
+        self.wait(client.service_is_ready, timeout_s, f"the start of the service for {what}")
         future = client.call_async(Trigger.Request())
         self.wait(future.done, timeout_s, what)
         response = future.result()
@@ -169,6 +172,7 @@ class GraphClient:
         return str(response.message)
 
     def _act(self, client: Any, goal: Any, timeout_s: float, what: str, on_feedback: Any = None) -> Any:
+        self.wait(client.server_is_ready, timeout_s, f"the start of the action for {what}")
         accepted = client.send_goal_async(goal, feedback_callback=on_feedback)
         self.wait(accepted.done, timeout_s, f"the answer to the goal of {what}")
         handle = accepted.result()
