@@ -141,6 +141,6 @@ def test_another_publisher_is_refused(
     publisher = client.node.create_publisher(tf2_msgs.TFMessage, "/tf_static", qos.LATCHED)
     stamp = client.node.get_clock().now().to_msg()
     publisher.publish(tf2_msgs.TFMessage(transforms=[to_transform_stamped(parent, ROOT, ELSEWHERE, stamp)]))
-    node = start(0.5)
+    node = start(5.0)  # listens as long: the other must have been discovered
     assert node.process.wait(120.0) == 1
     assert sentence in node.log.read_text()
