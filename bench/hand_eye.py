@@ -13,15 +13,18 @@ import time
 from pathlib import Path
 
 import numpy as np
+from scipy.optimize import least_squares
 
 from eschernet_ros.calibration.board import CharucoBoard, parse_board
 from eschernet_ros.calibration.calibrate import Calibration, calibrate
 from eschernet_ros.calibration.problem import Problem
+from eschernet_ros.calibration.refine import best_board
 from eschernet_ros.calibration.sample import CalibrationSample, view_from_pose
 from eschernet_ros.calibration.sample_folder import problem_of, read_sample_folder
 from eschernet_ros.geometry import SE3, PinholeCamera
 from eschernet_ros.kinematics import FLANGE_FROM_HAND_EE, forward_kinematics
 
+GOAL_M, GOAL_DEG = 1e-4, 0.03
 VISP_PUBLISHED = SE3.from_rotvec([0.0017825, 0.0091766, 1.58178], [0.057715, -0.033926, -0.042274])
 
 
@@ -49,6 +52,19 @@ def table(calibration: Calibration, published: SE3 | None) -> None:
     print(f"board's size times {calibration.scale:.4f} (deviation {calibration.scale_deviation:.4f})")
     for note in calibration.notes:
         print(f"- {note}")
+
+
+def least_near(problem: Problem, published: SE3) -> float:
+    """The least reprojection error, px, of any hand-eye within 0.1 mm and 0.03 deg an axis of the published one."""
+    start = best_board(problem, problem.mean_board(FLANGE_FROM_HAND_EE @ published))
+    most = np.concatenate([np.full(3, np.radians(GOAL_DEG)), np.full(3, GOAL_M), np.full(6, np.inf)])
+    fit = least_squares(
+        lambda step: problem.all_pixel_residuals(start.stepped(step)).ravel(),
+        np.zeros(12),
+        bounds=(-most, most),
+        x_scale=np.concatenate([np.full(3, 1e-4), np.full(3, 1e-5), np.full(6, 1e-3)]),
+    )
+    return problem.rms_px(start.stepped(fit.x))
 
 
 def kvasios_problem(folder: Path, board: CharucoBoard) -> Problem:
@@ -81,6 +97,9 @@ def main() -> None:
             calibration = calibrate(problem, board)
             print(f"\nViSP, {name}: {time.process_time() - start:.1f} s of one core")
             table(calibration, published)
+            if published is not None:
+                least = least_near(problem, published)
+                print(f"within {GOAL_M * 1e3} mm and {GOAL_DEG} deg of the published one: at least {least:.2f} px")
     if arguments.kvasios:
         charuco = CharucoBoard(5, 7, 0.034, 0.028, "DICT_5X5_250")
         result = json.loads((arguments.kvasios / "hand-eye-calibration-output/calibration_result.json").read_text())
