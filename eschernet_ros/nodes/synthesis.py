@@ -82,6 +82,13 @@ PARAMETERS = (
         100.0,
     ),
     Parameter("topic_seed", 0, "seed of the noise for the target_pose topic", 0, 2**31 - 1),
+    Parameter(
+        "reference_timeout_s",
+        2.0,
+        "longest wait for a view that a request names and that has not arrived yet",
+        0.0,
+        60.0,
+    ),
     Parameter("tf_timeout_s", 0.5, "longest wait for a TF frame at the stamp of a target", 0.0, 10.0),
     Parameter("view_frame", "synthesized_view", "frame_id of view i is this, an underscore, and i"),
 )
@@ -168,11 +175,11 @@ class SynthesisNode(ClosableNode):
                     f"{len(self._references)} references dropped"
                 )
                 self._references.clear()
+            self._scene = scene  # before the view: who waits for it needs both
             put = self._references.put(ReferenceView(view.index, view.image, view.camera_gl_from_object, view.stamp_ns))
         except EscherNetError as error:
             self.get_logger().error(f"view {message.id} is no reference: {error}")
             return
-        self._scene = scene
         if put.replaced:
             self.get_logger().warning(f"view {message.id} replaces an earlier one of the same id")
         if put.dropped_id is not None:
@@ -200,11 +207,12 @@ class SynthesisNode(ClosableNode):
         seed: int,
     ) -> _Prepared:
         """Turn message values into a request; may wait for TF."""
+        if not poses:
+            raise EscherNetError("no target pose was given")
+        self._references.wait_for(ids, self._parameters_read["reference_timeout_s"])
         scene = self._scene
         if scene is None:
             raise EscherNetError(f"there is no reference view yet: {self._views.explain()}")
-        if not poses:
-            raise EscherNetError("no target pose was given")
         references = self._references.select(list(ids) or None)
         base_from_frame = self._frames.base_from(frame_id, stamp, scene)
         base_from_views = [base_from_frame @ messages.from_pose(pose) for pose in poses]

@@ -72,7 +72,7 @@ class ReferenceSet:
             raise EscherNetError(f"A set of references must hold at least 1 view, not {max_count}.")
         self.max_count = max_count
         self._views: dict[int, ReferenceView] = {}
-        self._mutex = threading.Lock()
+        self._mutex = threading.Condition()
 
     def __len__(self) -> int:
         """Number of views."""
@@ -110,6 +110,7 @@ class ReferenceSet:
                 dropped = next(iter(self._views))
                 del self._views[dropped]
             self._views[view.view_id] = view
+            self._mutex.notify_all()
             return PutResult(replaced=replaced, dropped_id=dropped)
 
     def remove(self, view_id: int) -> None:
@@ -158,6 +159,14 @@ class ReferenceSet:
             images=np.stack([view.image for view in chosen]),
             poses=stack_matrices(view.camera_gl_from_object for view in chosen),
         )
+
+    def wait_for(self, ids: Sequence[int], timeout_s: float) -> bool:
+        """Wait until all of these views are there; returns whether they are.
+
+        A view and the request that names it reach a node on ways of their own: the request may be first.
+        """
+        with self._mutex:
+            return self._mutex.wait_for(lambda: all(view_id in self._views for view_id in ids), timeout_s)
 
     def _refuse_unknown(self, ids: Sequence[int]) -> None:
         unknown = [str(view_id) for view_id in ids if view_id not in self._views]

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -28,6 +30,20 @@ def test_oldest_view_makes_room(view):
     assert references.put(view(2)) == PutResult(replaced=False, dropped_id=4)
     assert references.ids == (9, 2)
     assert len(references) == 2
+
+
+def test_a_view_that_is_on_its_way_is_waited_for(view):
+    """It comes from another thread; what never comes is waited for as long as was said."""
+    references = ReferenceSet(max_count=4)
+    references.put(view(1))
+    assert references.wait_for([1], 0.0)
+    assert references.wait_for([], 0.0)
+    assert not references.wait_for([1, 2], 0.01)
+    later = threading.Timer(0.05, references.put, [view(2)])
+    later.start()
+    assert references.wait_for([1, 2], 60.0)
+    later.join()
+    assert references.select([2, 1]).ids == (2, 1)
 
 
 def test_view_of_the_same_id_replaces_and_counts_as_new(view):
