@@ -158,7 +158,8 @@ PARAMETERS = (
     Parameter("max_pose_gap_s", 0.1, "widest gap between two pose samples that is interpolated", 0.001, 10.0),
     Parameter("pose_timeout_s", 0.25, "longest wait for the pose stream to reach a frame's stamp", 0.0, 10.0),
     Parameter("pose_horizon_s", 10.0, "how long poses are kept", 1.0, 600.0),
-    Parameter("view_timeout_s", 5.0, "longest wait of ~/take_view for a frame", 0.1, 60.0),
+    # a message lost on a busy machine is asked for again at Fast DDS's heartbeat, every 3 s; later ones wait behind it
+    Parameter("view_timeout_s", 10.0, "longest wait of ~/take_view for a frame", 0.1, 60.0),
     Parameter("auto", False, "take a view on its own whenever all gates are open: the arm rests at a new place"),
     Parameter(
         "gates.on_request",
