@@ -37,6 +37,9 @@ from eschernet_ros.processes import Graph, NodeProcess
 
 AZIMUTHS = (0.0, 70.0, 140.0, 210.0, 280.0)
 
+SETTLING_S = 4.0
+"""A publisher counts a listener before that one knows it; a listener may subscribe anew to match what is offered."""
+
 
 def start(graph: Graph, folder: Path, name: str = "recorder", **parameters: Any) -> NodeProcess:
     """Start a recorder into ``folder/thing``."""
@@ -113,7 +116,8 @@ def test_full_resolution_pictures_are_joined_to_their_views(
     mask = rng.random((480, 640)) < 0.2
     view = made_view(0, AZIMUTHS[0])
     stamp_ns = messages.to_nanoseconds(view.header.stamp)
-    for _ in range(4):  # the recorder may not have discovered this publisher yet, though it has been discovered
+    time.sleep(SETTLING_S)
+    for _ in range(6):  # the recorder may not have discovered this publisher yet, though it has been discovered
         for at_ns, value in ((stamp_ns - 10_000_000, 0.0), (stamp_ns + 30_000_000, 0.4)):
             state = JointState(name=["fr3_joint1"], position=[value])
             state.header.stamp = messages.to_time(at_ns)
@@ -170,6 +174,7 @@ def test_every_frame_is_recorded_and_finished_later(
     for publisher in publishers.values():
         client.wait(lambda p=publisher: p.get_subscription_count() > 0, 60.0, "the recorder's subscriptions")
     client.wait(client._flush.service_is_ready, 60.0, "the recorder's service")
+    time.sleep(SETTLING_S)
     count = 6
     for number in range(count):
         stamp_ns = 1_700_000_000_000_000_000 + number * 200_000_000
