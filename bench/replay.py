@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from eschernet_ros.geometry import SE3
+from eschernet_ros.geometry import SE3, look_at
 
 WIDTH, HEIGHT, FPS, POSE_HZ = 1280, 720, 30, 250
 CAMERA = "/camera/camera"
@@ -49,13 +49,7 @@ def camera_at(seconds: float) -> SE3:
     centre = 0.2 * np.array(
         [np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)]
     )
-    forward = -centre / np.linalg.norm(centre)
-    right = np.cross(forward, [0.0, 0.0, 1.0])
-    right /= np.linalg.norm(right)
-    matrix = np.eye(4)
-    matrix[:3, :3] = np.stack([right, np.cross(forward, right), forward], axis=1)
-    matrix[:3, 3] = BASE_FROM_OBJECT.translation + centre
-    return SE3(matrix)
+    return look_at(BASE_FROM_OBJECT.translation + centre, BASE_FROM_OBJECT.translation)
 
 
 def write_bag(path: Path, megabytes: float, storage: str) -> int:

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from eschernet_ros.datasets import Dataset, DatasetError, PosedImages, ViewSplit, spread_ids
+from eschernet_ros.datasets.selection import split_rest
 
 SplitRule = Literal["farthest", "random", "published"]
 
@@ -33,7 +34,7 @@ def choose_split(
     """
     if rule == "published":
         return dataset.split(views, references, seed)
-    train, test = views.subsets.get("train") or views.view_ids, views.subsets.get("test", ())
+    train = views.subsets.get("train") or views.view_ids
     if not 1 <= references <= len(train):
         raise DatasetError(
             f"'{views.name}' has {len(train)} views to take references from; {references} cannot be taken."
@@ -45,16 +46,4 @@ def choose_split(
         drawn = np.random.default_rng(seed).choice(np.array(sorted(train)), size=references, replace=False)
         chosen = tuple(sorted(int(view_id) for view_id in drawn))
         how = f"random views (seed {seed})"
-    targets = tuple(view_id for view_id in test or views.view_ids if view_id not in chosen)
-    if not targets:
-        raise DatasetError(f"All views of '{views.name}' would be references; use fewer, so that a target is left.")
-    return ViewSplit(
-        reference_ids=chosen,
-        targets="views",
-        target_ids=targets,
-        scored_ids=targets,
-        rule=(
-            f"{references} {'training ' if test else ''}{how} are references, the {len(targets)} "
-            f"{'test views' if test else 'others'} are targets and scored."
-        ),
-    )
+    return split_rest(views, chosen, how)

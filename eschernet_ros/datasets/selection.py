@@ -54,18 +54,33 @@ def held_out_split(views: PosedImages, references: int, layout: str) -> ViewSpli
     """
     train = views.subsets.get("train") or views.view_ids
     chosen = spread_ids(views, references, among=train)
+    return split_rest(views, chosen, "views far from each other", f"{layout} has no published evaluation; ")
+
+
+def split_rest(views: PosedImages, chosen: tuple[int, ...], how: str, why: str = "") -> ViewSplit:
+    """References, and as targets the test views, or everything else where the data set names none.
+
+    Args:
+        views: the object.
+        chosen: numbers of the references.
+        how: what kind of views they are, for the rule's sentence.
+        why: what the sentence begins with.
+
+    Raises:
+        DatasetError: no target is left.
+    """
     test = views.subsets.get("test", ())
     targets = tuple(view_id for view_id in test or views.view_ids if view_id not in chosen)
     if not targets:
-        raise DatasetError(f"All views of '{views.name}' are references; use fewer, so that a target is left.")
+        raise DatasetError(f"All views of '{views.name}' would be references; use fewer, so that a target is left.")
     return ViewSplit(
         reference_ids=chosen,
         targets="views",
         target_ids=targets,
         scored_ids=targets,
         rule=(
-            f"{layout} has no published evaluation; {references} {'training ' if test else ''}views far from each "
-            f"other are references, the {len(targets)} {'test views' if test else 'others'} are targets and scored."
+            f"{why}{len(chosen)} {'training ' if test else ''}{how} are references, the {len(targets)} "
+            f"{'test views' if test else 'others'} are targets and scored."
         ),
     )
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from bag_builder import Entry, stamped
 
-from eschernet_ros.geometry import SE3, PinholeCamera
+from eschernet_ros.geometry import SE3, PinholeCamera, look_at
 
 COLOUR, INFO = "/camera/camera/color/image_raw", "/camera/camera/color/camera_info"
 DEPTH = "/camera/camera/aligned_depth_to_color/image_raw"
@@ -52,13 +52,7 @@ def camera_at(seconds: float) -> SE3:
     centre = 0.22 * np.array(
         [math.cos(elevation) * math.cos(azimuth), math.cos(elevation) * math.sin(azimuth), math.sin(elevation)]
     )
-    forward = -centre / np.linalg.norm(centre)
-    right = np.cross(forward, [0.0, 0.0, 1.0])
-    right /= np.linalg.norm(right)
-    matrix = np.eye(4)
-    matrix[:3, :3] = np.stack([right, np.cross(forward, right), forward], axis=1)
-    matrix[:3, 3] = BASE_FROM_OBJECT.translation + centre
-    return SE3(matrix)
+    return look_at(BASE_FROM_OBJECT.translation + centre, BASE_FROM_OBJECT.translation)
 
 
 def shoot(base_from_camera: SE3) -> tuple[np.ndarray, np.ndarray]:
