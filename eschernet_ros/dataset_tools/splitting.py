@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from eschernet_ros.datasets import Dataset, DatasetError, PosedImages, ViewSplit, spread_ids
-from eschernet_ros.datasets.selection import split_rest
+from eschernet_ros.datasets.selection import split_rest, targets_beside
 
 SplitRule = Literal["farthest", "random", "published"]
 
@@ -46,4 +46,7 @@ def choose_split(
         drawn = np.random.default_rng(seed).choice(np.array(sorted(train)), size=references, replace=False)
         chosen = tuple(sorted(int(view_id) for view_id in drawn))
         how = f"random views (seed {seed})"
-    return split_rest(views, chosen, how)
+    targets = targets_beside(views, chosen)
+    if not targets:
+        raise DatasetError(f"All views of '{views.name}' would be references; use fewer, so that a target is left.")
+    return split_rest(views, chosen, targets, how)

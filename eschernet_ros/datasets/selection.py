@@ -54,25 +54,30 @@ def held_out_split(views: PosedImages, references: int, layout: str) -> ViewSpli
     """
     train = views.subsets.get("train") or views.view_ids
     chosen = spread_ids(views, references, among=train)
-    return split_rest(views, chosen, "views far from each other", f"{layout} has no published evaluation; ")
+    targets = targets_beside(views, chosen)
+    if not targets:
+        raise DatasetError(f"All views of '{views.name}' are references; use fewer, so that a target is left.")
+    return split_rest(views, chosen, targets, "views far from each other", f"{layout} has no published evaluation; ")
 
 
-def split_rest(views: PosedImages, chosen: tuple[int, ...], how: str, why: str = "") -> ViewSplit:
-    """References, and as targets the test views, or everything else where the data set names none.
+def targets_beside(views: PosedImages, chosen: tuple[int, ...]) -> tuple[int, ...]:
+    """The test views, or all views where the data set names none, less the references."""
+    return tuple(view_id for view_id in views.subsets.get("test") or views.view_ids if view_id not in chosen)
+
+
+def split_rest(
+    views: PosedImages, chosen: tuple[int, ...], targets: tuple[int, ...], how: str, why: str = ""
+) -> ViewSplit:
+    """A split whose targets are all scored, with the sentence that says so.
 
     Args:
         views: the object.
         chosen: numbers of the references.
-        how: what kind of views they are, for the rule's sentence.
+        targets: those of `targets_beside`.
+        how: what kind of views the references are.
         why: what the sentence begins with.
-
-    Raises:
-        DatasetError: no target is left.
     """
-    test = views.subsets.get("test", ())
-    targets = tuple(view_id for view_id in test or views.view_ids if view_id not in chosen)
-    if not targets:
-        raise DatasetError(f"All views of '{views.name}' would be references; use fewer, so that a target is left.")
+    test = bool(views.subsets.get("test"))
     return ViewSplit(
         reference_ids=chosen,
         targets="views",
