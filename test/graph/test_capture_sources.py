@@ -7,10 +7,9 @@ import contextlib
 import json
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from diagnostic_msgs.msg import DiagnosticArray
+from diagnostics_reports import Reports
 from geometry_msgs.msg import PoseStamped
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import String
@@ -64,25 +63,12 @@ class Driver:
         self._publisher.publish(String(data=json.dumps(data)))
 
 
-class Reports:
-    """The newest diagnostics of the capture node."""
-
-    def __init__(self, client: GraphClient) -> None:
-        self.values: dict[str, str] = {}
-        client.node.create_subscription(DiagnosticArray, "/diagnostics", self._keep, 10)
-
-    def _keep(self, message: Any) -> None:
-        for status in message.status:
-            if status.name == "/capture":
-                self.values = {value.key: value.value for value in status.values}
-
-
 def test_joint_states_give_the_flange_and_metadata_the_exposure(rig: GraphClient) -> None:
     """The view is at the viewpoint, to a fifth of a millimetre; its middle is half of the driver's exposure back."""
     assert rig.viewpoints is not None
     Driver(rig)
-    reports = Reports(rig)
-    rig.wait(lambda: int(reports.values.get("metadata messages", 0)) >= 2, 60.0, "the metadata's arrival")
+    reports = Reports(rig, "/capture")
+    rig.wait(lambda: reports.count("metadata messages") >= 2, 60.0, "the metadata's arrival")
     rig.move_camera(rig.viewpoints.poses[0], rig.viewpoints.header.frame_id)
     message = rig.take_view(60.0)  # the gate waits until the arm has rested
     view = messages.from_posed_view(message)

@@ -8,13 +8,14 @@ import json
 import resource
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from diagnostic_msgs.msg import DiagnosticStatus
+from diagnostics_reports import Reports
 from eschernet_ros.msg import PosedView
 from geometry_msgs.msg import PoseStamped
 from made_views import CAMERA, HAND_EYE, camera_pose, made_view
@@ -36,9 +37,6 @@ from eschernet_ros.nodes import messages, qos
 from eschernet_ros.processes import Graph, NodeProcess
 
 AZIMUTHS = (0.0, 70.0, 140.0, 210.0, 280.0)
-
-SETTLING_S = 4.0
-"""A publisher counts a listener before that one knows it; a listener may subscribe anew to match what is offered."""
 
 
 def start(graph: Graph, folder: Path, name: str = "recorder", **parameters: Any) -> NodeProcess:
@@ -63,6 +61,28 @@ def record(client: GraphClient, indices: range) -> str:
             break
     client.between_callbacks(client.node.destroy_publisher, publisher)
     return said
+
+
+def hear_everything(client: GraphClient, publishers: Mapping[str, Any], stamp_ns: int) -> None:
+    """Publish messages that make no frame until the recorder has had one of each topic.
+
+    A publisher counts a listener before that one knows it, and a listener may subscribe anew to match what is offered.
+    """
+    reports = Reports(client, "/recorder")
+    source = pictures(0)
+    deadline = time.monotonic() + 60.0
+    while not all(reports.count(f"{name} messages") for name in ("colour", "depth", "camera_info", "pose", "joint")):
+        assert time.monotonic() < deadline, reports.values
+        stamp, other = messages.to_time(stamp_ns), messages.to_time(stamp_ns + 1)  # of no frame: no two pictures agree
+        publishers["pose"].publish(messages.to_pose_stamped(AROUND[0] @ ON_ARM.inverse(), "fr3_link0", stamp))
+        state = JointState(name=["fr3_joint1"], position=[0.0])
+        state.header.stamp = stamp
+        publishers["joints"].publish(state)
+        publishers["info"].publish(messages.to_camera_info(BOX_CAMERA, "camera", stamp))
+        publishers["colour"].publish(messages.to_image(source.colour, "camera", stamp))
+        publishers["depth"].publish(messages.to_image(source.depth, "camera", other))
+        stamp_ns += 200_000_000
+        time.sleep(0.5)
 
 
 def test_views_are_recorded(graph: Graph, connect: Callable[[], GraphClient], tmp_path: Path) -> None:
@@ -116,15 +136,17 @@ def test_full_resolution_pictures_are_joined_to_their_views(
     mask = rng.random((480, 640)) < 0.2
     view = made_view(0, AZIMUTHS[0])
     stamp_ns = messages.to_nanoseconds(view.header.stamp)
-    time.sleep(SETTLING_S)
-    for _ in range(6):  # the recorder may not have discovered this publisher yet, though it has been discovered
+    reports = Reports(client, "/recorder")
+    deadline = time.monotonic() + 60.0
+    while not all(reports.count(f"{name} messages") for name in ("colour", "depth", "mask", "joint")):
+        assert time.monotonic() < deadline, reports.values
         for at_ns, value in ((stamp_ns - 10_000_000, 0.0), (stamp_ns + 30_000_000, 0.4)):
             state = JointState(name=["fr3_joint1"], position=[value])
             state.header.stamp = messages.to_time(at_ns)
             joints.publish(state)
         for name, pixels in (("colour", colour), ("depth", depth), ("mask", mask)):
             publishers[name].publish(messages.to_image(pixels, "camera", view.image_stamp))
-        time.sleep(0.3)  # the pictures first
+        time.sleep(0.5)  # the pictures first
     said = record(client, range(2))  # of the second view no pictures come
     assert said.startswith("2 frames")
 
@@ -174,7 +196,7 @@ def test_every_frame_is_recorded_and_finished_later(
     for publisher in publishers.values():
         client.wait(lambda p=publisher: p.get_subscription_count() > 0, 60.0, "the recorder's subscriptions")
     client.wait(client._flush.service_is_ready, 60.0, "the recorder's service")
-    time.sleep(SETTLING_S)
+    hear_everything(client, publishers, 1_699_999_990_000_000_000)
     count = 6
     for number in range(count):
         stamp_ns = 1_700_000_000_000_000_000 + number * 200_000_000
@@ -220,10 +242,7 @@ def test_a_disk_that_refuses_stops_recording_and_the_node_says_so(
     """The kernel refuses the journal's next line, as a full disk does: what is recorded stays, and the node too."""
     first = start(graph, tmp_path)
     client = connect()
-    reports: dict[str, DiagnosticStatus] = {}
-    client.node.create_subscription(
-        DiagnosticArray, "/diagnostics", lambda m: reports.update({s.name: s for s in m.status}), 10
-    )
+    reports = Reports(client, "/recorder")
     record(client, range(2))
     size = (tmp_path / "thing" / "frames.jsonl").stat().st_size
     resource.prlimit(first.process.pid, resource.RLIMIT_FSIZE, (size + 100, size + 100))
@@ -234,10 +253,8 @@ def test_a_disk_that_refuses_stops_recording_and_the_node_says_so(
         client.wait(lambda: len(client.views) >= 3, 10.0, "the view's arrival here")
         for _ in range(30):  # it may still be on its way to the recorder
             client.flush_recorder(timeout_s=10.0)
-    client.wait(
-        lambda: "/recorder" in reports and "recording has stopped" in reports["/recorder"].message, 10.0, "the report"
-    )
-    assert reports["/recorder"].level == DiagnosticStatus.ERROR
+    client.wait(lambda: reports.status and "recording has stopped" in reports.status.message, 10.0, "the report")
+    assert reports.status is not None and reports.status.level == DiagnosticStatus.ERROR
     assert first.process.poll() is None
     assert len(open_dataset(tmp_path / "thing").read(image_size=64)) == 2
     graph.stop()
