@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +17,7 @@ from numpy.typing import NDArray
 from eschernet_ros.calibration.board import Board
 from eschernet_ros.calibration.diversity import diversity
 from eschernet_ros.calibration.sample import CalibrationSample, view_of
-from eschernet_ros.capture import PoseBuffer, StillnessDetector
-from eschernet_ros.capture.pose_buffer import PoseTooNew, PoseUnavailable
+from eschernet_ros.capture import PoseBuffer, StillnessDetector, wait_for_pose
 from eschernet_ros.errors import EscherNetError
 from eschernet_ros.geometry import SE3, PinholeCamera
 
@@ -176,7 +176,8 @@ class SampleTaker:
         Raises:
             EscherNetError: why not; unasked, only once per place.
         """
-        pose = self._pose_at(picture.stamp_ns)
+        lookup = partial(self._poses.lookup, picture.stamp_ns, MAX_GAP_S)
+        pose = wait_for_pose(lookup, POSE_WAIT_S).pose @ self._ee_from_flange
         motion = self._stillness.motion(self._poses, picture.stamp_ns)
         if motion.linear > self._stillness.max_linear or motion.angular > self._stillness.max_angular:
             raise EscherNetError(
@@ -204,18 +205,6 @@ class SampleTaker:
             if shift < metres and turn < radians:
                 return False
         return True
-
-    def _pose_at(self, stamp_ns: int) -> SE3:
-        deadline = time.monotonic() + POSE_WAIT_S
-        while True:
-            try:
-                return self._poses.lookup(stamp_ns, MAX_GAP_S).pose @ self._ee_from_flange
-            except PoseTooNew:
-                if time.monotonic() > deadline or self._closed:
-                    raise
-                time.sleep(0.005)
-            except PoseUnavailable:
-                raise
 
     def _take(self, picture: Picture, pose: SE3) -> Taken:
         pixels, camera = picture.decode()

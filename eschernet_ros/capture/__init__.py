@@ -2,6 +2,7 @@
 """From streams of images and arm poses to posed views of the object."""
 
 from eschernet_ros.capture.assemble import PlacedFrame, ViewAssembler, mid_exposure_ns
+from eschernet_ros.capture.camera_infos import CameraInfos
 from eschernet_ros.capture.clock_check import StampClock
 from eschernet_ros.capture.develop import DevelopedView, develop
 from eschernet_ros.capture.frame import DecodedFrame, Exposure, Frame
@@ -18,6 +19,7 @@ from eschernet_ros.capture.pose_buffer import (
     PoseTooNew,
     PoseTooOld,
     PoseUnavailable,
+    wait_for_pose,
 )
 from eschernet_ros.capture.pose_error import PoseError, pose_error
 from eschernet_ros.capture.posed_view import PosedView
@@ -28,6 +30,7 @@ from eschernet_ros.capture.view_taker import NoFrameError, ViewRejectedError, Vi
 
 __all__ = [
     "NS_PER_S",
+    "CameraInfos",
     "DecodedFrame",
     "DevelopedView",
     "Exposure",
@@ -63,4 +66,5 @@ __all__ = [
     "object_mask",
     "parse_frame_metadata",
     "pose_error",
+    "wait_for_pose",
 ]

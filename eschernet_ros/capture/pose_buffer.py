@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from bisect import bisect_left, bisect_right
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -15,6 +17,7 @@ from eschernet_ros.geometry import SE3, stack_matrices
 from eschernet_ros.geometry.se3 import FloatArray
 
 NS_PER_S = 1_000_000_000
+T = TypeVar("T")
 
 _TRIM_BATCH = 512  # expired samples are dropped in batches, so that one add stays O(log n) on average
 
@@ -297,6 +300,18 @@ class PoseBuffer:
                 stamp_ns,
                 early,
             )
+
+
+def wait_for_pose(find: Callable[[], T], timeout_s: float) -> T:
+    """The result of ``find()``, tried again for so long while it raises `PoseTooNew`; raises what it raises then."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            return find()
+        except PoseTooNew:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.002)
 
 
 def _ms(duration_ns: int) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Joins messages that carry the same stamp: an image, its depth, its camera info."""
+"""Joins messages that carry the same stamp: an image, its depth, its mask. Intrinsics: see `camera_infos`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class StampJoin:
     """Collects one item per channel for every stamp; the order of arrival does not matter. Thread safe.
 
     Args:
-        channels: the names, for example ``("colour", "depth", "camera_info")``.
+        channels: the names, for example ``("colour", "depth")``.
         capacity: incomplete stamps that are kept; beyond it the one that has waited longest is dropped.
 
     Raises:

@@ -10,11 +10,12 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 
 from eschernet_ros.capture.assemble import ViewAssembler
 from eschernet_ros.capture.frame import Frame
 from eschernet_ros.capture.gates import MOVING, TOO_CLOSE, Gates, Rejection
-from eschernet_ros.capture.pose_buffer import PoseBuffer, PoseSample, PoseTooNew
+from eschernet_ros.capture.pose_buffer import PoseBuffer, PoseSample, wait_for_pose
 from eschernet_ros.capture.posed_view import PosedView
 from eschernet_ros.capture.view_judge import ViewJudge
 from eschernet_ros.errors import EscherNetError
@@ -201,11 +202,4 @@ class ViewTaker:
 
     def _wait_for_pose(self, stamp_ns: int, max_gap_s: float) -> PoseSample:
         """Wait, bounded, until the pose stream has passed a frame's mid-exposure; return the pose there."""
-        deadline = time.monotonic() + self._pose_timeout_s
-        while True:
-            try:
-                return self._poses.lookup(stamp_ns, max_gap_s)
-            except PoseTooNew:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.002)
+        return wait_for_pose(partial(self._poses.lookup, stamp_ns, max_gap_s), self._pose_timeout_s)

@@ -20,6 +20,7 @@ from eschernet_ros.calibration.board import parse_board
 from eschernet_ros.calibration.result_file import CameraRoot
 from eschernet_ros.calibration.sample_folder import SAMPLES_FILE, Entry, SampleFolder, with_entries, write_samples
 from eschernet_ros.calibration.sample_taker import Taken
+from eschernet_ros.capture.camera_infos import INFO_OF_ANOTHER
 from eschernet_ros.errors import EscherNetError
 from eschernet_ros.geometry import SE3
 from eschernet_ros.nodes.camera_root import root_frame_of
@@ -142,6 +143,8 @@ def take_samples(arguments: argparse.Namespace) -> tuple[SampleFolder, CameraRoo
     if session.result is None or not len(session):
         silent = node.silent_at_end
         raise EscherNetError(f"no sample was taken{f': {silent}' if silent else ''}")
+    if others := node.infos.counts[INFO_OF_ANOTHER]:
+        print(f"{INFO_OF_ANOTHER}: {others} (their own was lost or late)", flush=True)
     return session.result, root
 
 

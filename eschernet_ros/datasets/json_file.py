@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reading JSON files of other people, with sentences for what is wrong in them."""
+"""Values in JSON files of other people, with sentences for what is wrong in them."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,23 +12,6 @@ from numpy.typing import NDArray
 from eschernet_ros.datasets.errors import DatasetError
 from eschernet_ros.errors import EscherNetError
 from eschernet_ros.geometry import SE3
-
-
-def read_json_object(path: Path) -> dict[str, Any]:
-    """The object in ``path``.
-
-    Raises:
-        DatasetError: the file is missing, is no JSON, or holds something else than an object; names it.
-    """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise DatasetError(f"{path} is missing; restore it.") from error
-    except (OSError, ValueError) as error:
-        raise DatasetError(f"{path} cannot be read, it is no JSON or was cut off ({error}); restore it.") from error
-    if not isinstance(content, dict):
-        raise DatasetError(f"{path} holds a JSON {type(content).__name__}; an object is needed.")
-    return content
 
 
 def number_at(content: Mapping[str, Any], key: str, where: str) -> float:

@@ -13,12 +13,13 @@ import numpy as np
 
 from eschernet_ros.datasets.errors import DatasetError
 from eschernet_ros.datasets.images import read_picture, sized, stack_images
-from eschernet_ros.datasets.json_file import number_at, pose_at, read_json_object
+from eschernet_ros.datasets.json_file import number_at, pose_at
 from eschernet_ros.datasets.placement import ObjectPlacement, read_object_frame
 from eschernet_ros.datasets.posed_images import PosedImages
 from eschernet_ros.datasets.reader import DatasetReader, ReadOptions, ViewSplit, subfolders
 from eschernet_ros.datasets.selection import spread_ids
 from eschernet_ros.geometry import SE3, PinholeCamera, nerf_synthetic_poses, stack_matrices
+from eschernet_ros.json_file import read_json_object
 
 FIRST_TEST_VIEW = 10_000
 """Id of the first test view; training views count from 0."""
@@ -146,7 +147,7 @@ def _poses(
 
 
 def _frames(path: Path) -> list[_Frame]:
-    content = read_json_object(path)
+    content = read_json_object(path, DatasetError)
     frames = content.get("frames")
     if not isinstance(frames, list):
         raise DatasetError(f"{path} has no list 'frames'; it is no transforms file of NeRF Synthetic.")

@@ -16,7 +16,7 @@ import numpy as np
 
 from eschernet_ros.datasets.errors import DatasetError
 from eschernet_ros.datasets.images import picture_header
-from eschernet_ros.datasets.json_file import number_at, pose_at, read_json_object
+from eschernet_ros.datasets.json_file import number_at, pose_at
 from eschernet_ros.datasets.lens import Lens
 from eschernet_ros.datasets.numbered_files import ids_of_names
 from eschernet_ros.datasets.posed_images import PosedImages
@@ -25,6 +25,7 @@ from eschernet_ros.datasets.scene import Scene, SceneFrame, read_scene
 from eschernet_ros.datasets.selection import held_out_split
 from eschernet_ros.errors import EscherNetError
 from eschernet_ros.geometry import PinholeCamera
+from eschernet_ros.json_file import read_json_object
 
 TRANSFORMS_FILE = "transforms.json"
 
@@ -55,12 +56,13 @@ class NerfstudioReader(DatasetReader):
     def view_ids(self, folder: Path) -> tuple[int, ...]:
         """The last numbers in the frames' file names, or the positions of the sorted names."""
         path = folder / TRANSFORMS_FILE
-        return tuple(sorted(ids_of_names([entry["file_path"] for entry in _entries(read_json_object(path), path)])))
+        entries = _entries(read_json_object(path, DatasetError), path)
+        return tuple(sorted(ids_of_names([entry["file_path"] for entry in entries])))
 
     def read(self, name: str, folder: Path, options: ReadOptions) -> PosedImages:
         """Read one scene; see :func:`eschernet_ros.datasets.scene.read_scene`."""
         path = folder / TRANSFORMS_FILE
-        content = read_json_object(path)
+        content = read_json_object(path, DatasetError)
         entries = _entries(content, path)
         ids = ids_of_names([entry["file_path"] for entry in entries])
         numbered = sorted(zip(ids, entries, strict=True), key=lambda pair: pair[0])

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from eschernet_ros.datasets.errors import DatasetError
 from eschernet_ros.errors import EscherNetError
 from eschernet_ros.geometry import SE3, STANDOFF_RANGE
+from eschernet_ros.json_file import read_json_object
 
 OBJECT_FRAME_FILE = "object_frame.json"
 MEDIAN_STANDOFF = (STANDOFF_RANGE[0] + STANDOFF_RANGE[1]) / 2
@@ -81,14 +82,11 @@ def read_object_frame(folder: Path) -> ObjectPlacement | None:
         DatasetError: the file is damaged; names it and what is wrong.
     """
     path = folder / OBJECT_FRAME_FILE
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not path.exists():
         return None
-    except (OSError, ValueError) as error:
-        raise DatasetError(f"{path} cannot be read: {error}") from error
+    content = read_json_object(path, DatasetError)
     needed = "it needs world_from_object (4x4) and size (3 lengths, world units)"
-    if not isinstance(content, dict) or not {"world_from_object", "size"} <= set(content):
+    if not {"world_from_object", "size"} <= set(content):
         raise DatasetError(f"{path} is no object frame: {needed}.")
     try:
         pose = SE3.from_matrix(content["world_from_object"])

@@ -13,11 +13,12 @@ import numpy as np
 from eschernet_ros.datasets.errors import DatasetError
 from eschernet_ros.datasets.exr_image import read_exr
 from eschernet_ros.datasets.images import sized, stack_images
-from eschernet_ros.datasets.json_file import number_at, pose_at, read_json_object
+from eschernet_ros.datasets.json_file import number_at, pose_at
 from eschernet_ros.datasets.numbered_files import check_complete, numbered_files
 from eschernet_ros.datasets.posed_images import PosedImages, format_ids
 from eschernet_ros.datasets.reader import DatasetReader, ReadOptions, ViewSplit, first_references, subfolders
 from eschernet_ros.geometry import PinholeCamera, stack_matrices
+from eschernet_ros.json_file import read_json_object
 
 _VIEW = re.compile(r"(\d{5})\.exr")
 _PIXEL_CENTRE = 0.5
@@ -104,7 +105,7 @@ class RtmvReader(DatasetReader):
 
 def _camera_data(path: Path) -> tuple[dict[str, Any], str]:
     """The object ``camera_data`` of a JSON file, and its place for sentences."""
-    content = read_json_object(path)
+    content = read_json_object(path, DatasetError)
     data = content.get("camera_data")
     if not isinstance(data, dict):
         raise DatasetError(f"{path} has no object 'camera_data'; it is no JSON file of RTMV.")

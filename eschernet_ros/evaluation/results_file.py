@@ -17,6 +17,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 from eschernet_ros.datasets.atomic_files import write_atomically
 from eschernet_ros.errors import EscherNetError
 from eschernet_ros.evaluation.results import METRICS, Evaluation, Summary
+from eschernet_ros.json_file import read_json_object
 
 SCHEMA = "eschernet_ros/evaluation"
 SCHEMA_VERSION = 1
@@ -49,15 +50,10 @@ def read_results(path: Path) -> Evaluation:
         EscherNetError: no such file, no results of an evaluation, of another version, or damaged.
     """
     file = path / RESULTS_FILE if path.is_dir() else path
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise EscherNetError(
-            f"There is no {file}; name a folder that 'eschernet-ros evaluate' has finished."
-        ) from error
-    except (OSError, ValueError) as error:
-        raise EscherNetError(f"{file} cannot be read: {error}") from error
-    if not isinstance(content, dict) or content.pop("schema", None) != SCHEMA:
+    if not file.exists():
+        raise EscherNetError(f"There is no {file}; name a folder that 'eschernet-ros evaluate' has finished.")
+    content = read_json_object(file)
+    if content.pop("schema", None) != SCHEMA:
         raise EscherNetError(f"{file} holds no results of an evaluation (schema {SCHEMA}).")
     version = content.pop("schema_version", None)
     if version != SCHEMA_VERSION:

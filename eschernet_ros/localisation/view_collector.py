@@ -5,14 +5,14 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from eschernet_ros.capture import NS_PER_S, PoseBuffer, PoseTooNew, StillnessDetector
+from eschernet_ros.capture import NS_PER_S, PoseBuffer, StillnessDetector, wait_for_pose
 from eschernet_ros.errors import EscherNetError
 from eschernet_ros.geometry import SE3, PinholeCamera
 from eschernet_ros.localisation.depth_view import MAX_RANGE_M, DepthView, depth_view
@@ -151,7 +151,8 @@ class ViewCollector:
         hand_eye = self._hand_eye
         if hand_eye is None:
             return "the camera's place on the arm is not known yet"
-        camera = self._pose_at(stamp_ns) @ hand_eye
+        lookup = partial(self._poses.lookup, stamp_ns, self._settings.max_gap_s)
+        camera = wait_for_pose(lookup, self._settings.pose_timeout_s).pose @ hand_eye
         if self._hand_eye is not hand_eye:
             self.counts["frames while the camera's place changed"] += 1
             return "the camera's place on the arm changed"
@@ -171,14 +172,3 @@ class ViewCollector:
                 self.counts["views dropped for newer ones"] += 1
         self.counts["views"] += 1
         return ""
-
-    def _pose_at(self, stamp_ns: int) -> SE3:
-        """Wait, bounded, until the pose stream has passed the stamp; return the pose there."""
-        deadline = time.monotonic() + self._settings.pose_timeout_s
-        while True:
-            try:
-                return self._poses.lookup(stamp_ns, self._settings.max_gap_s).pose
-            except PoseTooNew:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.005)

@@ -35,6 +35,7 @@ from torch import Tensor, nn
 from transformers import ConvNextV2Config, ConvNextV2Model
 
 from eschernet_ros.errors import EscherNetError, first_line
+from eschernet_ros.json_file import read_json_object
 from eschernet_ros.model.autoencoder import Autoencoder, build_autoencoder
 from eschernet_ros.model.cape import CAPES, check_cape
 from eschernet_ros.model.coordinates import COORDINATE_CHANNELS
@@ -194,7 +195,7 @@ def load_checkpoint(
         EscherNetError: with what is missing, does not fit or is not as recorded.
     """
     folder = resolve(folder_or_hub_id)
-    index = _read_json(folder / INDEX_FILE) if (folder / INDEX_FILE).exists() else {}
+    index = read_json_object(folder / INDEX_FILE) if (folder / INDEX_FILE).exists() else {}
     record = index.get("eschernet_ros", {})
     if not isinstance(record, dict):
         raise EscherNetError(f"{folder / INDEX_FILE}: 'eschernet_ros' must be an object, not {record!r}.")
@@ -208,7 +209,7 @@ def load_checkpoint(
         )
     check_cape(known)
     networks: dict[str, Any] = {part.folder: _load_component(folder, part, dtype).to(device) for part in _COMPONENTS}
-    scheduler_config = _read_json(folder / SCHEDULER_FILE)
+    scheduler_config = read_json_object(folder / SCHEDULER_FILE)
     try:
         check_scheduler_config(scheduler_config)
     except EscherNetError as error:
@@ -233,7 +234,7 @@ def load_unet_and_autoencoder(folder_or_hub_id: str | Path) -> tuple[UNet2DCondi
     """
     folder = resolve(folder_or_hub_id)
     unet, vae = (_load_component(folder, part, torch.float32) for part in _COMPONENTS[:2])
-    return cast(UNet2DConditionModel, unet), cast(Autoencoder, vae), _read_json(folder / SCHEDULER_FILE)
+    return cast(UNet2DConditionModel, unet), cast(Autoencoder, vae), read_json_object(folder / SCHEDULER_FILE)
 
 
 def save_checkpoint(
@@ -299,7 +300,7 @@ def _load_component(folder: Path, part: _Component, dtype: torch.dtype) -> nn.Mo
         raise EscherNetError(
             f"{folder} has no folder '{part.folder}' and so is no EscherNet checkpoint; it holds: {found}."
         )
-    config = _read_json(where / "config.json")
+    config = read_json_object(where / "config.json")
     try:
         with torch.device("meta"):
             network = part.build(config)
@@ -365,18 +366,6 @@ def _config_of(network: Any) -> dict[str, Any]:
     else:
         config = json.loads(network.to_json_string())
     return {key: value for key, value in config.items() if key not in ("_name_or_path", "dtype")}
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise EscherNetError(f"{path} is missing.") from error
-    except (OSError, ValueError) as error:
-        raise EscherNetError(f"{path} is no readable JSON file: {error}") from error
-    if not isinstance(content, dict):
-        raise EscherNetError(f"{path} must hold a JSON object.")
-    return content
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from rclpy.callback_groups import ReentrantCallbackGroup
 from std_srvs.srv import Trigger
 
 from eschernet_ros.capture import Frame, PosedView, ViewAssembler, ViewTaker
+from eschernet_ros.capture.camera_infos import CAMERA_INFO, NO_INTRINSICS
 from eschernet_ros.capture.recent import RecentValues
 from eschernet_ros.errors import EscherNetError
 from eschernet_ros.msg import PosedView as PosedViewMessage
@@ -24,7 +25,6 @@ from eschernet_ros.nodes.time_jump import on_jump_back
 from eschernet_ros.nodes.view_pictures import ViewPictures
 from eschernet_ros.streams import CAPTURE_PARAMETERS as PARAMETERS
 from eschernet_ros.streams import CaptureStreams, gates_of, used_flange_from_ee
-from eschernet_ros.streams.capture_streams import CAMERA_INFO, INFO_OF_ANOTHER, NO_INTRINSICS
 
 NO_FRAME = "no frame within the time allowed"
 
@@ -98,7 +98,7 @@ class CaptureNode(ClosableNode):
             object_frame=self._object_frame,
             base_frame=self._streams.source.base_frame,
             pose_of=self._streams.source.pose_of,
-            source_info=self._streams.camera_info_of(frame.image_stamp_ns),
+            source_info=self._streams.infos.of(frame.image_stamp_ns),
         )
         self._publisher.publish(message)
         self._pictures.publish(view, frame.source)
@@ -175,7 +175,7 @@ class CaptureNode(ClosableNode):
         p50, p99 = self._frame_ages_ms.percentiles(50, 99)
         counts |= {"frame complete after ms, p50": p50, "frame complete after ms, p99": p99}
         counts |= {"image age s": streams.image_clock.age_s, "pose age s": streams.source.clock.age_s}
-        counts |= {name: streams.counts[name] for name in ("time jumps", INFO_OF_ANOTHER)}
+        counts |= {"time jumps": streams.counts["time jumps"], **streams.infos.counts}
         counts |= {"time jumps of the pose stream": streams.poses.statistics().time_jumps}
         counts |= {**streams.exposures.counts, **streams.source.counts, **self._taker.counts, **self._last_view}
         problems = "; ".join(self._clock_problems())

@@ -16,7 +16,8 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import CameraInfo, Image
 
-from eschernet_ros.capture import StampJoin
+from eschernet_ros.capture import CameraInfos, StampJoin
+from eschernet_ros.capture.camera_infos import CAMERA_INFO, INFO_OF_ANOTHER
 from eschernet_ros.checking.audit import RecordingFacts
 from eschernet_ros.checking.exposure_times import ExposureTimes
 from eschernet_ros.checking.frame_choice import spread_over_motion
@@ -32,6 +33,8 @@ from eschernet_ros.streams import METADATA_KINDS, read_metadata
 
 KEPT_PER_FRAME = 4
 """Frames are kept as messages, at most so many for each that is judged; then every other one is given up."""
+INFOS_KEPT = 10_000
+"""Messages of camera_info: five minutes at 30 Hz. Which frames are judged is known at the end."""
 _TF_QOS = QoSProfile(depth=100)
 _TF_STATIC_QOS = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
@@ -73,18 +76,17 @@ class _Listener:
         self._told: dict[int, float | None] = {}
         self._not_understood: list[str] = []
         self._edges: set[tuple[str, str, str]] = set()
-        self._received = dict.fromkeys(("colour", "camera_info", "pose"), 0)
+        self._received = dict.fromkeys(("colour", CAMERA_INFO, "pose"), 0)
         topics = settings.topics
-        channels: dict[str, tuple[Any, str, Any]] = {
-            "colour": (Image, topics.colour, qos.CAMERA_IMAGE),
-            "camera_info": (CameraInfo, topics.camera_info, qos.CAMERA_INFO),
-        }
+        pictures = {"colour": topics.colour}
         if topics.depth:
-            channels["depth"] = (Image, topics.depth, qos.CAMERA_IMAGE)
+            pictures["depth"] = topics.depth
             self._received["depth"] = 0
-        self._join = StampJoin(tuple(channels), capacity=8)
-        for channel, (kind, topic, profile) in channels.items():
-            node.create_subscription(kind, topic, partial(self._on_camera, channel), profile)
+        self._join = StampJoin(pictures, capacity=8)
+        self._infos = CameraInfos(topics.camera_info, INFOS_KEPT)
+        for channel, topic in pictures.items():
+            node.create_subscription(Image, topic, partial(self._on_picture, channel), qos.CAMERA_IMAGE)
+        node.create_subscription(CameraInfo, topics.camera_info, self._on_camera_info, qos.CAMERA_INFO)
         node.create_subscription(PoseStamped, topics.pose, self._on_pose, qos.POSE_STREAM)
         for name, kind in METADATA_KINDS.items():
             message_type = message_class(kind)
@@ -104,7 +106,11 @@ class _Listener:
         self._received["pose"] += 1
         self._poses.append((messages.to_nanoseconds(message.header.stamp), messages.from_pose(message.pose)))
 
-    def _on_camera(self, channel: str, message: Image | CameraInfo) -> None:
+    def _on_camera_info(self, message: CameraInfo) -> None:
+        self._received[CAMERA_INFO] += 1
+        self._infos.add(message)
+
+    def _on_picture(self, channel: str, message: Image) -> None:
         self._received[channel] += 1
         stamp_ns = messages.to_nanoseconds(message.header.stamp)
         parts = self._join.add(channel, stamp_ns, message)
@@ -139,7 +145,7 @@ class _Listener:
             raise EscherNetError(f"nothing came on {', '.join(silent)}; `eschernet-ros doctor` says why")
         if not self._frames:
             raise EscherNetError(
-                f"images, intrinsics and depth came, but never with the same stamp ({dict(self._join.dropped)} without "
+                f"images and depth came, but never with the same stamp ({dict(self._join.dropped)} without "
                 "partners); is the depth aligned to colour?"
             )
         track = PoseTrack.from_poses([stamp for stamp, _ in self._poses], [pose for _, pose in self._poses])
@@ -166,11 +172,13 @@ class _Listener:
                 CheckFrame(
                     f"{(stamp - usable[0][0]) / 1e9:.2f} s",
                     messages.colour_from_image(parts["colour"]),
-                    messages.from_camera_info(parts["camera_info"]),
+                    self._infos.camera(stamp),
                     messages.depth_from_image(parts["depth"]) if "depth" in parts else None,
                     stamp_ns=middle,
                 )
             )
+        if others := self._infos.counts[INFO_OF_ANOTHER]:
+            notes.append(f"{others} of {len(frames)} frames were judged with the camera_info of another.")
         source = f"live graph ({self._offered} frames, {len(track)} poses)"
         facts = with_calibration(facts, hand_eye.file)
         return stream_recording("live", source, frames, track, hand_eye, notes), facts

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 from geometry_msgs.msg import PoseStamped
@@ -19,7 +18,7 @@ from std_srvs.srv import Trigger
 
 from eschernet_ros.calibration.board import Board
 from eschernet_ros.calibration.sample_taker import Picture, SampleTaker, Taken
-from eschernet_ros.capture import PoseBuffer, StampJoin
+from eschernet_ros.capture import CameraInfos, PoseBuffer
 from eschernet_ros.errors import EscherNetError
 from eschernet_ros.geometry import SE3, PinholeCamera
 from eschernet_ros.nodes import messages, qos
@@ -81,14 +80,10 @@ class HandEyeSamplingNode(ClosableNode):
             auto=options.auto,
             eye_in_hand=options.eye_in_hand,
         )
-        self._join = StampJoin(("colour", "camera_info"), capacity=8)
+        self.infos = CameraInfos(options.camera_info_topic)
         self._monitors = [
-            MonitoredSubscription(
-                self, Image, options.colour_topic, partial(self._on_camera, "colour"), qos.CAMERA_IMAGE
-            ),
-            MonitoredSubscription(
-                self, CameraInfo, options.camera_info_topic, partial(self._on_camera, "camera_info"), qos.CAMERA_INFO
-            ),
+            MonitoredSubscription(self, Image, options.colour_topic, self._on_colour, qos.CAMERA_IMAGE),
+            MonitoredSubscription(self, CameraInfo, options.camera_info_topic, self.infos.add, qos.CAMERA_INFO),
             MonitoredSubscription(self, PoseStamped, options.pose_topic, self._on_pose, qos.POSE_STREAM),
         ]
         self._monitors[2].remedy = "is the robot's state broadcaster running?"
@@ -106,12 +101,13 @@ class HandEyeSamplingNode(ClosableNode):
         """Ask for a sample here and now."""
         return self.taker.request(timeout_s)
 
-    def _on_camera(self, channel: str, message: Image | CameraInfo) -> None:
-        stamp_ns = messages.to_nanoseconds(message.header.stamp)
-        parts = self._join.add(channel, stamp_ns, message)
-        if parts is not None:
+    def _on_colour(self, message: Image) -> None:
+        if self.infos:  # without intrinsics the taker would refuse the place, and not look at it again
             self.camera_frame = message.header.frame_id
-            self.taker.offer(Picture(stamp_ns, partial(_decode, parts)))
+            self.taker.offer(Picture(messages.to_nanoseconds(message.header.stamp), partial(self._decode, message)))
+
+    def _decode(self, message: Image) -> tuple[NDArray[np.uint8], PinholeCamera]:
+        return messages.colour_from_image(message), self.infos.camera(messages.to_nanoseconds(message.header.stamp))
 
     def _on_pose(self, message: PoseStamped) -> None:
         if message.header.frame_id != self.base_frame:
@@ -135,7 +131,3 @@ class HandEyeSamplingNode(ClosableNode):
             silent = self.silent()
             response.message = f"{error}; {silent}" if silent else str(error)
         return response
-
-
-def _decode(parts: dict[str, Any]) -> tuple[NDArray[np.uint8], PinholeCamera]:
-    return messages.colour_from_image(parts["colour"]), messages.from_camera_info(parts["camera_info"])

@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 from geometry_msgs.msg import PointStamped
 from rclpy.callback_groups import ReentrantCallbackGroup
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import Image
 from std_srvs.srv import Trigger
 from visualization_msgs.msg import Marker
 
-from eschernet_ros.capture import PoseBuffer, StampJoin, StillnessDetector
+from eschernet_ros.capture import CameraInfos, PoseBuffer, StillnessDetector
+from eschernet_ros.capture.camera_infos import CAMERA_INFO
+from eschernet_ros.capture.message_fields import stamp_of
 from eschernet_ros.errors import EscherNetError
 from eschernet_ros.geometry import SE3, PinholeCamera
 from eschernet_ros.localisation import (
@@ -34,8 +36,8 @@ from eschernet_ros.nodes.futures import wait_for
 from eschernet_ros.nodes.inputs import InputSubscriptions
 from eschernet_ros.nodes.parameters import Parameter, declare
 from eschernet_ros.nodes.run import ClosableNode, run
-from eschernet_ros.nodes.topic_monitor import MonitoredSubscription
-from eschernet_ros.streams import CAPTURE_PARAMETERS, CameraOnArm, make_pose_source
+from eschernet_ros.streams import CAPTURE_PARAMETERS, CameraOnArm, Input, make_pose_source
+from eschernet_ros.streams.capture_streams import IMAGE, INFO
 
 _OF_CAPTURE = (
     *("camera_info_topic", "depth_topic", "pose_source", "pose_topic", "pose_of", "tf.", "joint_states."),
@@ -80,7 +82,6 @@ class ObjectFinderNode(ClosableNode):
         self._poses = PoseBuffer(p["pose_horizon_s"])
         self._source = make_pose_source(p, self._poses)
         self._arm = CameraOnArm(p, self._source.pose_of, self._poses, self._on_hand_eye)
-        of_arm = (*self._source.inputs, *([self._arm.input] if self._arm.input else []))
         self._collector = ViewCollector(
             self._arm.hand_eye,
             self._poses,
@@ -95,7 +96,14 @@ class ObjectFinderNode(ClosableNode):
                 pose_timeout_s=p["pose_timeout_s"],
             ),
         )
-        self._arm_inputs = InputSubscriptions(self, of_arm)
+        self._infos = CameraInfos(p["camera_info_topic"])
+        remedy = "start realsense-ros with align_depth.enable:=true"
+        inputs = [
+            Input("depth", p["depth_topic"], "depth_topic", (IMAGE,), self._on_depth, remedy=remedy),
+            Input(CAMERA_INFO, p["camera_info_topic"], "camera_info_topic", (INFO,), self._infos.add),
+            *self._source.inputs,
+            *([self._arm.input] if self._arm.input else []),
+        ]
         self._pool = ThreadPoolExecutor(1, "find")
         self._camera_frame = ""
         self._base_of_views = ""
@@ -104,16 +112,7 @@ class ObjectFinderNode(ClosableNode):
         self._found: Localisation | None = None
         self._frames = FrameResolver(self, p["tf_timeout_s"])
         self._box = self.create_publisher(Marker, "~/object_box", qos.LATCHED)
-        self._join = StampJoin(("depth", "camera_info"), capacity=8)
-        self._monitors = {
-            "depth": MonitoredSubscription(
-                self, Image, p["depth_topic"], partial(self._on_camera, "depth"), qos.CAMERA_IMAGE
-            ),
-            "camera_info": MonitoredSubscription(
-                self, CameraInfo, p["camera_info_topic"], partial(self._on_camera, "camera_info"), qos.CAMERA_INFO
-            ),
-        }
-        self._monitors["depth"].remedy = "start realsense-ros with align_depth.enable:=true"
+        self._inputs = InputSubscriptions(self, inputs)
         self._clicks = self.create_subscription(PointStamped, p["click_topic"], self._on_click, qos.RESULTS)
         group = ReentrantCallbackGroup()
         self.create_service(Trigger, "~/find", self._on_find, callback_group=group)
@@ -129,10 +128,7 @@ class ObjectFinderNode(ClosableNode):
         if self._arm.hand_eye is not None:
             self._collector.use(self._arm.hand_eye)
 
-    def _on_camera(self, channel: str, message: Image | CameraInfo) -> None:
-        parts = self._join.add(channel, messages.to_nanoseconds(message.header.stamp), message)
-        if parts is None:
-            return
+    def _on_depth(self, message: Image, _now_ns: int) -> None:
         if self._source.base_frame != self._base_of_views:
             if self._collector.clear():
                 self.get_logger().warning(
@@ -140,8 +136,11 @@ class ObjectFinderNode(ClosableNode):
                     "are dropped"
                 )
             self._base_of_views = self._source.base_frame
-        self._camera_frame = parts["depth"].header.frame_id
-        self._collector.offer(DepthFrame(messages.to_nanoseconds(parts["depth"].header.stamp), partial(_decode, parts)))
+        self._camera_frame = message.header.frame_id
+        self._collector.offer(DepthFrame(stamp_of(message.header), partial(self._decode, message)))
+
+    def _decode(self, message: Image) -> tuple[np.ndarray, PinholeCamera]:
+        return messages.depth_from_image(message), self._infos.camera(stamp_of(message.header))
 
     async def _on_find(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         try:
@@ -202,22 +201,16 @@ class ObjectFinderNode(ClosableNode):
         return locate_object(views, point, str(self._parameters_read["up"]))
 
     def _silent(self) -> list[str]:
-        silent = [m.explain() for m in self._monitors.values() if (age := m.age_s()) is None or age > 1.0]
-        return silent + self._arm_inputs.silent() + self._source.problems()
+        return self._inputs.silent() + self._source.problems()
 
     def _explain(self) -> str:
         if silent := self._silent():
             return "; ".join(silent)
-        if self._collector.counts["frames"] == 0:
-            dropped = ", ".join(f"{count} of {channel}" for channel, count in self._join.dropped.items())
-            return f"depth and camera_info never had the same stamp (unmatched: {dropped})"
         return self._collector.refused or "the first frame is being looked at"
 
     def _report(self) -> Report:
-        monitors = {**self._monitors, **self._arm_inputs.monitors}
-        counts: dict[str, Any] = {f"{name} messages": m.received for name, m in monitors.items()}
-        counts |= {f"unmatched {channel}": count for channel, count in self._join.dropped.items()}
-        counts |= {**self._source.counts, **self._collector.counts}
+        counts: dict[str, Any] = {f"{name} messages": m.received for name, m in self._inputs.monitors.items()}
+        counts |= {**self._infos.counts, **self._source.counts, **self._collector.counts}
         counts["views kept"] = len(self._collector.views)
         if self._found is not None:
             counts |= {
@@ -233,10 +226,6 @@ class ObjectFinderNode(ClosableNode):
         if self._failed:
             return WARN, self._last, counts
         return OK, self._last or f"{counts['views kept']} views kept, nothing looked for yet", counts
-
-
-def _decode(parts: dict[str, Any]) -> tuple[np.ndarray, PinholeCamera]:
-    return messages.depth_from_image(parts["depth"]), messages.from_camera_info(parts["camera_info"])
 
 
 def _marker(found: Localisation, base_frame: str, stamp: Any) -> Marker:

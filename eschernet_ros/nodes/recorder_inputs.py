@@ -217,7 +217,8 @@ class StreamInput(RecorderInput):
         counts = super().counts()
         counts |= {f"{name} messages": monitor.received for name, monitor in self._inputs.monitors.items()}
         counts |= {f"unmatched {channel}": count for channel, count in streams.join.dropped.items()}
-        return {**counts, "time jumps": streams.counts["time jumps"], **streams.exposures.counts}
+        counts |= {"time jumps": streams.counts["time jumps"], **streams.infos.counts}
+        return {**counts, **streams.exposures.counts}
 
     def _on_frame(self, frame: Frame) -> None:
         self._offer(self._frames.prepare(frame, self._node.get_clock().now().nanoseconds))

@@ -3,15 +3,13 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from eschernet_ros.capture import Frame, PoseTooNew
+from eschernet_ros.capture import Frame, wait_for_pose
 from eschernet_ros.capture.image_messages import colour_from_image, depth_mm_from_image, mask_from_image
-from eschernet_ros.capture.message_fields import camera_of
 from eschernet_ros.datasets import FrameRecord, SourceImages
 from eschernet_ros.datasets.frame_files import source_images
 from eschernet_ros.datasets.franka16_writer import check_sizes
@@ -52,7 +50,7 @@ class StreamFrames:
         assembler = streams.assembler
         if assembler is None:
             raise FrameNotPlaced("the object, or F_T_EE, is not known yet: frames are not recorded")
-        camera = camera_of(streams.camera_info_of(frame.image_stamp_ns))
+        camera = streams.infos.camera(frame.image_stamp_ns)
         source = SourceImages(
             colour=colour_from_image(parts["colour"]),
             depth=depth_mm_from_image(parts["depth"]) if "depth" in parts else None,
@@ -60,7 +58,7 @@ class StreamFrames:
         )
         exposure = frame.exposure()
         place = partial(assembler.place, camera, frame.image_stamp_ns, streams.poses, exposure.seconds)
-        placed = waiting(place, self.p["pose_timeout_s"])
+        placed = wait_for_pose(place, self.p["pose_timeout_s"])
         record = FrameRecord.from_view(
             placed,
             base_frame=streams.source.base_frame,
@@ -73,15 +71,3 @@ class StreamFrames:
         )
         check_sizes(None, record, source)
         return ReadyFrame(record, source_images(source))
-
-
-def waiting(place: Callable[[], Any], timeout_s: float) -> Any:
-    """The result of ``place()``, tried again, at most so long, while the arm's pose is too new to be known."""
-    deadline = time.monotonic() + timeout_s
-    while True:
-        try:
-            return place()
-        except PoseTooNew:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.002)

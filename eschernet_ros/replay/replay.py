@@ -165,7 +165,8 @@ def replay(
                 bar.update()
                 bar.set_postfix(views=sink.views, refresh=False)
         replayer.finish()
-        counts = {**replayer.counts, **streams.counts, **streams.source.counts, **streams.exposures.counts}
+        counts = {**replayer.counts, **streams.counts, **streams.infos.counts}
+        counts |= {**streams.source.counts, **streams.exposures.counts}
         counts["poses"] = streams.poses.statistics().added
         if frames is not None:
             counts["frames without depth"] = frames.without_depth

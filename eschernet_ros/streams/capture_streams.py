@@ -8,12 +8,13 @@ Messages are known by their fields only.
 from __future__ import annotations
 
 import logging
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 from eschernet_ros.capture import (
+    CameraInfos,
     DecodedFrame,
     Frame,
     Gates,
@@ -23,9 +24,10 @@ from eschernet_ros.capture import (
     StillnessDetector,
     ViewAssembler,
 )
+from eschernet_ros.capture.camera_infos import CAMERA_INFO
 from eschernet_ros.capture.image_messages import colour_from_image, depth_from_image, mask_from_image
 from eschernet_ros.capture.mask_method import ObjectMasker
-from eschernet_ros.capture.message_fields import camera_of, stamp_of, transform_of
+from eschernet_ros.capture.message_fields import stamp_of, transform_of
 from eschernet_ros.errors import EscherNetError
 from eschernet_ros.geometry import SE3, ObjectFrame
 from eschernet_ros.streams.camera_on_arm import CameraOnArm
@@ -36,16 +38,10 @@ from eschernet_ros.streams.pose_sources import JUMP_BACK_NS, make_pose_source
 
 IMAGE = "sensor_msgs/msg/Image"
 COMPRESSED = "sensor_msgs/msg/CompressedImage"
-CAMERA_INFO = "camera_info"
-"""Name of the input that is not joined: intrinsics last, and a lost message of theirs is no reason to lose a frame."""
+INFO = "sensor_msgs/msg/CameraInfo"
 
 CUBE = 1
 """Type of a Marker that is a box (visualization_msgs/Marker)."""
-
-INFO_OF_ANOTHER = "frames with the camera_info of another"
-NO_INTRINSICS = "the camera's intrinsics are not known yet"
-
-_INFOS_KEPT = 64
 
 _log = logging.getLogger(__name__)
 
@@ -63,12 +59,13 @@ class CaptureStreams:
         exposures: of the frames.
         inputs: the topics.
         join: of the pictures.
+        infos: their intrinsics.
         image_clock: compares their stamps with the receiver's clock.
         object_frame: the object; None until it is known.
         assembler: made of it and ``hand_eye``.
         camera_frame: frame id of the newest picture.
         notes: what is odd about the streams, a sentence each.
-        counts: jumps of time, frames that had to take another's camera_info.
+        counts: jumps of time.
         object_input, ee_input: the topics that the object and F_T_EE come from; None: parameters.
     """
 
@@ -77,7 +74,6 @@ class CaptureStreams:
         self._on_frame: Callable[[Frame], None] = lambda frame: None
         self._on_assembler: Callable[[ViewAssembler], None] = lambda assembler: None
         self._on_jump: Callable[[], None] = lambda: None
-        self._infos: OrderedDict[int, Any] = OrderedDict()
         self._calibrated_frame = calibrated_camera_frame(p)
         self.notes: list[str] = []
         self._newest_ns = -1
@@ -90,6 +86,7 @@ class CaptureStreams:
         self.assembler: ViewAssembler | None = None
         self.camera_frame = ""
         self._masker = ObjectMasker.from_names(p["mask.method"], p["mask.model"])
+        self.infos = CameraInfos(p["camera_info_topic"])
         pictures = self._pictures()
         self.join = StampJoin([i.name for i in pictures if i.name != CAMERA_INFO], capacity=join_capacity)
         self._arm = CameraOnArm(p, self.source.pose_of, self.poses, self._update)
@@ -156,7 +153,7 @@ class CaptureStreams:
         self.source.clear()
         self.exposures.clear()
         self.join.clear()
-        self._infos.clear()
+        self.infos.clear()
         self._newest_ns = -1
         self._on_jump()
 
@@ -166,7 +163,7 @@ class CaptureStreams:
         p = self._p
         found = [
             self._picture("colour", "colour_topic", (IMAGE, COMPRESSED), ("color|colour|rgb", "!depth")),
-            self._picture(CAMERA_INFO, "camera_info_topic", ("sensor_msgs/msg/CameraInfo",), ("!depth",)),
+            Input(CAMERA_INFO, p["camera_info_topic"], "camera_info_topic", (INFO,), self.infos.add, words=("!depth",)),
         ]
         if p["depth_topic"]:
             remedy = "start realsense-ros with align_depth.enable:=true"
@@ -188,11 +185,6 @@ class CaptureStreams:
         if name == "colour":
             self._see_camera(message.header.frame_id)
             self._watch(stamp_ns, now_ns)
-        if name == CAMERA_INFO:
-            self._infos[stamp_ns] = message
-            if len(self._infos) > _INFOS_KEPT:
-                self._infos.popitem(last=False)
-            return
         parts = self.join.add(name, stamp_ns, message)
         if parts is not None:
             exposure = partial(self.exposures.exposure, stamp_ns)
@@ -219,25 +211,12 @@ class CaptureStreams:
         self._newest_ns = max(self._newest_ns, stamp_ns)
 
     def _decode(self, stamp_ns: int, parts: Mapping[str, Any]) -> DecodedFrame:
-        info = self.camera_info_of(stamp_ns)
-        if stamp_of(info.header) != stamp_ns:
-            self.counts[INFO_OF_ANOTHER] += 1
         return DecodedFrame(
             colour=colour_from_image(parts["colour"]),
             depth=depth_from_image(parts["depth"]) if "depth" in parts else None,
             mask=mask_from_image(parts["mask"]) if "mask" in parts else None,
-            camera=camera_of(info),
+            camera=self.infos.camera(stamp_ns),
         )
-
-    def camera_info_of(self, stamp_ns: int) -> Any:
-        """The camera_info of a picture's stamp; the newest one where there is none.
-
-        Raises:
-            EscherNetError: none has come at all.
-        """
-        if not self._infos:
-            raise EscherNetError(f"{NO_INTRINSICS}: no message has come on {self._p['camera_info_topic']}")
-        return self._infos.get(stamp_ns) or self._infos[next(reversed(self._infos))]
 
     # --- object and hand-eye ------------------------------------------------------------------------------------
 

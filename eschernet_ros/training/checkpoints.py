@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from eschernet_ros.errors import EscherNetError
+from eschernet_ros.json_file import read_json_object
 
 logger = logging.getLogger(__name__)
 
@@ -103,11 +104,8 @@ def read_record(folder: Path) -> dict[str, Any]:
     Raises:
         EscherNetError: when it is missing or damaged.
     """
-    try:
-        content = json.loads((folder / RECORD_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise EscherNetError(f"{folder / RECORD_FILE} cannot be read: {error}") from error
-    if not isinstance(content, dict) or not isinstance(content.get("step"), int):
+    content = read_json_object(folder / RECORD_FILE)
+    if not isinstance(content.get("step"), int):
         raise EscherNetError(f"{folder / RECORD_FILE} does not record a step.")
     return content
 

@@ -20,6 +20,7 @@ from eschernet_ros.capture import (
     PoseTooNew,
     PoseTooOld,
     PoseUnavailable,
+    wait_for_pose,
 )
 from eschernet_ros.errors import EscherNetError
 from eschernet_ros.geometry import SE3
@@ -219,6 +220,28 @@ def test_between_returns_the_samples_of_an_interval() -> None:
     assert matrices[:, 0, 3].tolist() == [3.0, 4.0, 5.0]
     with pytest.raises(PoseTooNew):
         buffer.between(25, 91)
+
+
+def test_a_pose_to_come_is_waited_for_and_no_other() -> None:
+    buffer = PoseBuffer()
+    asked = []
+
+    def find(stamp_ns: int) -> float:
+        asked.append(stamp_ns)
+        if len(asked) == 3:
+            buffer.add(20 * MS, _at(2.0))
+        return float(buffer.lookup(stamp_ns, 0.1).pose.translation[0])
+
+    buffer.add(10 * MS, _at(1.0))
+    assert wait_for_pose(lambda: find(15 * MS), 60.0) == pytest.approx(1.5)
+    assert asked == [15 * MS] * 3
+    with pytest.raises(PoseTooNew, match=r"1\.0 ms after the newest"):
+        wait_for_pose(lambda: find(21 * MS), 0.01)
+    assert len(asked) > 4
+    asked.clear()
+    with pytest.raises(PoseTooOld):
+        wait_for_pose(lambda: find(9 * MS), 60.0)
+    assert asked == [9 * MS]
 
 
 def test_readers_and_writers_do_not_disturb_each_other() -> None:

@@ -114,7 +114,7 @@ def test_file_comes_first_and_can_be_demanded(tmp_path):
     ("content", "words"),
     [
         ({"size": [1, 1, 1]}, "is no object frame: it needs world_from_object"),
-        ([], "is no object frame: it needs"),
+        ([], "holds a JSON list; an object is needed"),
         ({"world_from_object": (2 * np.eye(4)).tolist(), "size": [1, 1, 1]}, "is no object frame .*bottom row"),
         ({"world_from_object": np.eye(4).tolist(), "size": [1, 0, 1]}, "not three positive lengths"),
         ({"world_from_object": np.eye(4).tolist(), "size": 1}, "not three positive lengths"),

@@ -36,7 +36,9 @@ def test_live_graph_is_judged_and_its_offset_named(graph: Graph, tmp_path: Path)
     assert [cause["kind"] for cause in written["causes"]] == ["time offset"]
     assert written["causes"][0]["fit"]["time_offset_s"] == pytest.approx(0.03, abs=0.003)
     assert written["source"].startswith("live graph")
-    assert any("frames is from metadata (40.0 to 40.0 ms)" in finding["text"] for finding in written["findings"])
+    texts = [finding["text"] for finding in written["findings"]]
+    assert any("frames is from metadata (40.0 to 40.0 ms)" in text for text in texts)
+    assert any("frames were judged with the camera_info of another" in text for text in texts)
 
 
 def test_silent_topics_are_named(graph: Graph) -> None:

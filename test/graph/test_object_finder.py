@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PointStamped, PoseStamped
+from sensor_msgs.msg import CameraInfo
 from std_srvs.srv import Trigger
 from visualization_msgs.msg import Marker
 
+from eschernet_ros.capture.camera_infos import INFO_OF_ANOTHER
 from eschernet_ros.demo.client import GraphClient
 from eschernet_ros.errors import EscherNetError
 from eschernet_ros.geometry import SE3
@@ -72,14 +74,24 @@ def finder_parameters() -> dict[str, object]:
 
 @pytest.fixture
 def finder(graph: Graph, connect: Callable[[], GraphClient]) -> Iterator[Finder]:
-    """Return a client of a graph of bench and finder."""
+    """Return a client of a graph of bench and finder; one camera_info of the bench is all that reaches the finder."""
     graph.start_node("eschernet_ros.nodes.bench", BENCH)
-    graph.start_node("eschernet_ros.nodes.object_finder", finder_parameters())
+    graph.start_node("eschernet_ros.nodes.object_finder", {**finder_parameters(), "camera_info_topic": "/only_info"})
     client = connect()
     client.wait(lambda: client.viewpoints is not None, 60.0, "the bench's start")
     found = Finder(client)
     publisher = client.node.create_publisher(PoseStamped, "/flange_from_ee", qos.LATCHED)
     publisher.publish(messages.to_pose_stamped(FLANGE_FROM_EE, "fr3_link8", client.node.get_clock().now().to_msg()))
+    infos: list[CameraInfo] = []
+    client.node.create_subscription(CameraInfo, "/camera/camera/color/camera_info", infos.append, qos.CAMERA_INFO)
+    only = client.node.create_publisher(CameraInfo, "/only_info", qos.CAMERA_INFO)
+    client.wait(lambda: bool(infos), 60.0, "a camera_info")
+
+    def received() -> bool:
+        only.publish(infos[0])
+        return int(found.figures.get("camera_info messages", "0")) > 0
+
+    client.wait(received, 60.0, "the camera_info's arrival")
     yield found
 
 
@@ -90,6 +102,7 @@ def test_the_box_of_the_bench_is_found(graph: Graph, finder: Finder) -> None:
     for number, pose in enumerate(client.viewpoints.poses, 1):
         client.move_camera(pose, client.viewpoints.header.frame_id)
         client.wait(lambda number=number: finder.views_kept() >= number, 60.0, f"view {number}")
+    client.wait(lambda: int(finder.figures[INFO_OF_ANOTHER]) == 5, 20.0, "the count of borrowed intrinsics")
     report = finder.call("find")
     client.wait(lambda: len(finder.boxes) == 1, 20.0, "the box")
     box = finder.boxes[0]

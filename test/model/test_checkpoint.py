@@ -158,8 +158,11 @@ UNET = "unet/diffusion_pytorch_model.safetensors"
         (remove("unet/config.json"), r"unet.config\.json is missing"),
         (remove("scheduler/scheduler_config.json"), r"scheduler_config\.json is missing"),
         (remove(UNET), r"holds neither diffusion_pytorch_model\.safetensors nor .*\.bin; it holds: config\.json"),
-        (lambda f: (f / "unet/config.json").write_text("{"), r"unet.config\.json is no readable JSON"),
-        (lambda f: (f / "unet/config.json").write_text("[]"), r"unet.config\.json must hold a JSON object"),
+        (lambda f: (f / "unet/config.json").write_text("{"), r"unet.config\.json cannot be read, it is no JSON"),
+        (
+            lambda f: (f / "unet/config.json").write_text("[]"),
+            r"unet.config\.json holds a JSON list; an object is needed",
+        ),
         (lambda f: (f / "model_index.json").write_text('{"eschernet_ros": 1}'), r"'eschernet_ros' must be an object"),
         (lambda f: (f / UNET).write_bytes(b"nonsense"), r"diffusion_pytorch_model\.safetensors is no readable weights"),
         (

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from eschernet_ros.capture import Frame, ViewAssembler
+from eschernet_ros.capture.camera_infos import INFO_OF_ANOTHER
 from eschernet_ros.errors import EscherNetError
 from eschernet_ros.geometry import SE3
 from eschernet_ros.streams import CAPTURE_PARAMETERS, CaptureStreams
-from eschernet_ros.streams.capture_streams import INFO_OF_ANOTHER
 
 CALIB = """parameters: {name: wrist, calibration_type: eye_in_hand, robot_base_frame: fr3_link0,
   robot_effector_frame: fr3_link8, tracking_base_frame: camera_color_optical_frame, tracking_marker_frame: board}
@@ -74,7 +74,7 @@ def test_a_frame_takes_its_own_camera_info_where_there_is_one() -> None:
     assert [frame.image_stamp_ns for frame in made.frames] == [START]
     assert made.frames[0].decode().camera.fx == 10.0
     assert made.streams.camera_frame == "optical"
-    assert made.streams.counts[INFO_OF_ANOTHER] == 0
+    assert made.streams.infos.counts[INFO_OF_ANOTHER] == 0
 
 
 def test_a_lost_or_late_camera_info_is_no_lost_frame() -> None:
@@ -87,10 +87,10 @@ def test_a_lost_or_late_camera_info_is_no_lost_frame() -> None:
     made.send("camera_info", info(START + S, 20.0))
     made.send("camera_info", info(START + 2 * S, 30.0))
     assert made.frames[0].decode().camera.fx == 30.0
-    assert made.streams.counts[INFO_OF_ANOTHER] == 1
+    assert made.streams.infos.counts[INFO_OF_ANOTHER] == 1
     made.send("colour", image(START + S))
     assert made.frames[1].decode().camera.fx == 20.0
-    assert made.streams.counts[INFO_OF_ANOTHER] == 1
+    assert made.streams.infos.counts[INFO_OF_ANOTHER] == 1
 
 
 def test_object_and_end_effector_may_come_as_messages(caplog: pytest.LogCaptureFixture) -> None:

@@ -2,7 +2,7 @@
 """A driver and an arm for tests: publishes the drawn scene while the camera swings, again and again.
 
 ``moving_camera.py AHEAD_S``: the arm's clock is ahead by this. Images are stamped at the end of an exposure that the
-metadata alone tell. Stamps follow a schedule of their own, so a busy machine
+metadata alone tell; only every third image has a camera_info. Stamps follow a schedule of their own, so a busy machine
 only makes it slower.
 """
 
@@ -61,7 +61,8 @@ class MovingCamera(Node):
                 stamp = messages.to_time(stamp_ns)
                 told = {"ros_stamp_ns": stamp_ns, "actual_exposure": EXPOSURE_S / 100e-6}
                 self._metadata.publish(String(data=json.dumps(told)))
-                self._info.publish(messages.to_camera_info(frame.camera, OPTICAL, stamp))
+                if len(waiting) % 3 == 0:
+                    self._info.publish(messages.to_camera_info(frame.camera, OPTICAL, stamp))
                 self._colour.publish(messages.to_image(frame.image, OPTICAL, stamp))
                 depth = (frame.depth * 1000.0).round().astype("uint16")
                 self._depth.publish(messages.to_image(depth, OPTICAL, stamp))

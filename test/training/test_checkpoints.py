@@ -97,11 +97,19 @@ def test_later_checkpoints_are_set_aside(tmp_path, caplog):
     assert set_aside_later(tmp_path / "absent", 0) == []
 
 
-@pytest.mark.parametrize("content", [None, "{", "[]", '{"step": "three"}'])
-def test_a_damaged_record_is_named(tmp_path, content):
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (None, "is missing"),
+        ("{", "cannot be read"),
+        ("[]", "holds a JSON list"),
+        ('{"step": "three"}', "does not record a step"),
+    ],
+)
+def test_a_damaged_record_is_named(tmp_path, content, sentence):
     if content is not None:
         (tmp_path / "training.json").write_text(content)
-    with pytest.raises(EscherNetError, match=r"training\.json (cannot be read|does not record a step)"):
+    with pytest.raises(EscherNetError, match=rf"training\.json {sentence}"):
         read_record(tmp_path)
 
 
