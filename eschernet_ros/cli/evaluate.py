@@ -43,7 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--methods",
         nargs="+",
         metavar="NAME",
-        help="model, nearest-reference, mean-of-references, two-view-warp, scene-fit (default: all but the mean)",
+        help="model, nearest-reference, mean-of-references, two-view-warp, scene-fit, gaussian-fit (CUDA and gsplat; "
+        "default: all but the mean, gaussian-fit where it runs)",
     )
     what.add_argument(
         "--wrong-poses",
@@ -116,7 +117,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _evaluate(arguments: argparse.Namespace) -> int:
     from eschernet_ros.evaluation.engine import Job
     from eschernet_ros.evaluation.evaluate import evaluate, shard_of
-    from eschernet_ros.evaluation.methods import DEFAULT_METHODS, parse_methods
+    from eschernet_ros.evaluation.methods import default_methods, parse_methods
     from eschernet_ros.evaluation.protocol import load_protocol
     from eschernet_ros.evaluation.scene_fit import FitSettings
 
@@ -134,6 +135,9 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         wrong_poses=arguments.wrong_poses,
     )
     devices = _devices(arguments.device)
+    methods, left_out = (
+        default_methods(devices) if arguments.methods is None else (parse_methods(arguments.methods), None)
+    )
     output = arguments.output or Path("evaluation") / protocol.name / arguments.folder.resolve().name
     job = Job(
         data_set=arguments.folder,
@@ -141,7 +145,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         protocol=protocol,
         checkpoint=arguments.checkpoint,
         cape=arguments.cape,
-        methods=DEFAULT_METHODS if arguments.methods is None else parse_methods(arguments.methods),
+        methods=methods,
         output=output,
         steps=arguments.steps,
         guidance_scale=arguments.guidance_scale,
@@ -150,6 +154,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         lpips=not arguments.no_lpips,
         fit=FitSettings(steps=arguments.fit_steps, grid=arguments.fit_grid),
         keep_images=arguments.keep_images,
+        notes=() if left_out is None else (left_out,),
     )
     dataset = job.open()
     names = arguments.objects or list(dataset.objects)

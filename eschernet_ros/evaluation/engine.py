@@ -29,7 +29,9 @@ from eschernet_ros.datasets import Dataset, DatasetError, PosedImages, open_data
 from eschernet_ros.datasets.atomic_files import write_atomically
 from eschernet_ros.errors import EscherNetError
 from eschernet_ros.evaluation import lpips_weights
+from eschernet_ros.evaluation.gaussian_fit import GaussianSettings
 from eschernet_ros.evaluation.lpips import NETWORKS, SMALLEST
+from eschernet_ros.evaluation.methods import GAUSSIANS
 from eschernet_ros.evaluation.object_run import ObjectRun, model_poses
 from eschernet_ros.evaluation.picture_files import PictureFiles, folder_name
 from eschernet_ros.evaluation.protocol import Protocol
@@ -66,6 +68,7 @@ class Job:
         lpips: whether LPIPS is measured.
         fit: settings of the scene fit.
         keep_images: of each case and method so many predicted pictures are kept; None: all.
+        notes: sentences about what was left out, for the results.
     """
 
     data_set: Path
@@ -82,6 +85,7 @@ class Job:
     lpips: bool = True
     fit: FitSettings = field(default_factory=FitSettings)
     keep_images: int | None = None
+    notes: tuple[str, ...] = ()
 
     def open(self) -> Dataset:
         """The data set.
@@ -346,6 +350,7 @@ class Evaluator:
             "methods": self._job.methods,
             "model": model,
             "fit": fit,
+            **self._gaussian_settings(),
             "lpips": {network: lpips_weights.CONTENT[network] for network in self._networks},
             "keep_images": self._job.keep_images,
             "name": views.name,
@@ -359,6 +364,14 @@ class Evaluator:
             digest.update(f"{array.dtype} {array.shape}".encode())
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
+
+    def _gaussian_settings(self) -> dict[str, object]:
+        """What the Gaussian fit's numbers depend on, where it is asked for."""
+        if GAUSSIANS not in self._job.methods:
+            return {}
+        return {
+            GAUSSIANS: {key: value for key, value in dataclasses.asdict(GaussianSettings()).items() if key != "device"}
+        }
 
 
 def sampling_of(job: Job, pipeline: EscherNetPipeline) -> tuple[int, float]:

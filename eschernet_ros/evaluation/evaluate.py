@@ -20,6 +20,7 @@ from eschernet_ros.errors import EscherNetError
 from eschernet_ros.evaluation import lpips_weights
 from eschernet_ros.evaluation.engine import Done, Job, Progress, run_job
 from eschernet_ros.evaluation.lpips import SMALLEST
+from eschernet_ros.evaluation.methods import check_methods
 from eschernet_ros.evaluation.picture_files import IMAGES
 from eschernet_ros.evaluation.published_numbers import beside_published, published_tables
 from eschernet_ros.evaluation.results import (
@@ -43,6 +44,7 @@ _LIBRARIES = (
     "scikit-image",
     "opencv-python-headless",
     "pillow",
+    "gsplat",
 )
 
 
@@ -76,9 +78,10 @@ def evaluate(
         shard: (i, n): part i of n.
 
     Raises:
-        EscherNetError: see ``run_job``.
+        EscherNetError: a method does not run here (``check_methods``), or see ``run_job``.
     """
-    notes = []
+    check_methods(job.methods, job.devices)
+    notes = list(job.notes)
     if job.lpips and not lpips_weights.available():
         notes.append(lpips_weights.MISSING)
         job = dataclasses.replace(job, lpips=False)

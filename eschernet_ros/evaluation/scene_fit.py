@@ -15,16 +15,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional
 
 from eschernet_ros.errors import EscherNetError
+from eschernet_ros.evaluation.fit_views import FitViews, VisualHull, voxel_centres
 from eschernet_ros.geometry import SE3, PinholeCamera, model_camera, world_from_camera_optical
 from eschernet_ros.model.device import torch_device
-
-_WHITE = 250
-"""Without masks, a pixel that is darker than this in some channel shows the object."""
 
 _START_DENSITY = -2.0
 _CHUNK = 16384
@@ -93,21 +90,16 @@ def scene_fit(
             wrong.
     """
     settings = settings or FitSettings()
-    if images.ndim != 4 or images.shape[1] != images.shape[2] or len(images) != len(reference_poses) or not len(images):
-        raise EscherNetError(
-            f"The scene fit needs square images and as many poses, not {list(images.shape)} and "
-            f"{len(reference_poses)} poses."
-        )
-    objects = np.asarray((images < _WHITE).any(axis=-1)) if masks is None else masks
-    field = _Field(images, objects, reference_poses, settings)
-    views = _Pixels(images, objects, reference_poses, settings)
+    views = FitViews.checked(images, masks, reference_poses)
+    field = _Field(views, settings)
+    pixels = _Pixels(views, settings)
     generator = torch.Generator().manual_seed(seed)
     for grid, steps in (
         (settings.grid // 2, settings.steps // 2),
         (settings.grid, settings.steps - settings.steps // 2),
     ):
         field.resize(grid)
-        _fit(field, views, steps, settings, generator)
+        _fit(field, pixels, steps, settings, generator)
     camera = model_camera(images.shape[1])
     return np.stack([field.picture(pose, camera) for pose in target_poses])
 
@@ -115,18 +107,13 @@ def scene_fit(
 class _Pixels:
     """The references' pixels as rays."""
 
-    def __init__(
-        self, images: NDArray[np.uint8], objects: NDArray[np.bool_], poses: NDArray[np.float64], settings: FitSettings
-    ) -> None:
+    def __init__(self, views: FitViews, settings: FitSettings) -> None:
         device = torch_device(settings.device)
-        size = min(images.shape[1], settings.image_size)
+        values = views.pixels(settings.image_size)
+        size = values.shape[1]
         camera = model_camera(size)
-        both = np.concatenate([images / 255.0, objects[..., None]], axis=-1).astype(np.float32)
-        values = torch.from_numpy(both).permute(0, 3, 1, 2)
-        if size != images.shape[1]:
-            values = functional.interpolate(values, (size, size), mode="area")
-        self.values = values.permute(0, 2, 3, 1).reshape(-1, 4).to(device)
-        rays = [_rays(pose, camera) for pose in poses]
+        self.values = values.reshape(-1, 4).to(device)
+        rays = [_rays(pose, camera) for pose in views.poses]
         self.starts = torch.cat([start.expand(size * size, 3) for start, _ in rays]).to(device)
         self.directions = torch.cat([direction for _, direction in rays]).to(device)
 
@@ -139,22 +126,10 @@ class _Pixels:
 class _Field:
     """Density and colour on a grid over the box of the visual hull."""
 
-    def __init__(
-        self, images: NDArray[np.uint8], objects: NDArray[np.bool_], poses: NDArray[np.float64], settings: FitSettings
-    ) -> None:
+    def __init__(self, views: FitViews, settings: FitSettings) -> None:
         self._settings, self._device = settings, torch_device(settings.device)
-        self._images, self._objects, self._poses = images, objects, poses
-        self._wide = [_widened(mask) for mask in objects]
-        half = settings.half_side
-        axis = _centres(np.full(3, -half), np.full(3, half), (48, 48, 48))
-        inside = self._hull(axis)[0]
-        if not inside.any():
-            raise EscherNetError(
-                "The masks of the references share no volume near the object's centre; their poses or masks are wrong."
-            )
-        found = axis.reshape(-1, 3)[inside.ravel()]
-        voxel = 2.0 * half / 48
-        self.low, self.high = found.min(axis=0) - voxel, found.max(axis=0) + voxel
+        self._hull = VisualHull(views, settings.half_side)
+        self.low, self.high = self._hull.low, self._hull.high
         self._bounds = torch.tensor(np.stack([self.low, self.high]), dtype=torch.float32, device=self._device)
         self.values = torch.empty(0)
         self.occupied = torch.empty(0)
@@ -162,10 +137,9 @@ class _Field:
 
     def resize(self, grid: int) -> None:
         """Take ``grid`` voxels along the longest side: from the hull the first time, then by interpolation."""
-        sides = self.high - self.low
-        self.voxel, self._grid = float(sides.max()) / grid, grid
-        shape = tuple(int(number) for number in np.maximum(np.ceil(sides / self.voxel), 4))
-        inside, colours = self._hull(_centres(self.low, self.high, shape))
+        self.voxel, self._grid = float((self.high - self.low).max()) / grid, grid
+        shape = self._hull.shape(grid)
+        inside, colours = self._hull.at(voxel_centres(self.low, self.high, shape))
         # grid_sample wants [1, C, z, y, x]
         self.occupied = torch.from_numpy(inside.transpose(2, 1, 0).copy()).to(self._device)
         if self.values.numel():
@@ -229,40 +203,15 @@ class _Field:
         drawn = (pixels.clamp(0.0, 1.0) * 255.0).round().to(torch.uint8).cpu().numpy()
         return np.asarray(drawn.reshape(camera.height, camera.width, 3))
 
-    def _hull(self, points: NDArray[np.float64]) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-        """Which points [..., 3] every reference that sees them shows as object, and their mean colour there.
 
-        A reference whose frame they are outside of does not count. Of ten references and more a tenth may disagree: one
-        bad mask takes nothing away.
-        """
-        camera = model_camera(self._images.shape[1])
-        flat = points.reshape(-1, 3)
-        seen, shown, total = (np.zeros(len(flat)) for _ in range(3))
-        colours = np.zeros((len(flat), 3))
-        for image, mask, wide, pose in zip(self._images, self._objects, self._wide, self._poses, strict=True):
-            optical_from_world = world_from_camera_optical(SE3(pose)).inverse().matrix
-            pixels = camera.project(flat @ optical_from_world[:3, :3].T + optical_from_world[:3, 3])
-            inside = camera.contains(pixels)
-            columns, rows = np.clip(np.rint(pixels[inside]).astype(int), 0, camera.width - 1).T
-            hit = mask[rows, columns]
-            seen[inside] += 1.0
-            shown[inside] += wide[rows, columns]
-            total[inside] += hit
-            colours[inside] += image[rows, columns] * hit[:, None]
-        allowed = np.floor(seen / 10.0)
-        kept = (seen > 0.0) & (seen - shown <= allowed)
-        mean = colours / np.maximum(total, 1.0)[:, None] / 255.0
-        return kept.reshape(points.shape[:-1]), mean.reshape(points.shape)
-
-
-def _fit(field: _Field, views: _Pixels, steps: int, settings: FitSettings, generator: torch.Generator) -> None:
+def _fit(field: _Field, pixels: _Pixels, steps: int, settings: FitSettings, generator: torch.Generator) -> None:
     optimiser = torch.optim.Adam([field.values], lr=settings.rate, betas=(0.9, 0.99))
-    rows = views.near(field)
+    rows = pixels.near(field)
     for _ in range(steps):
         drawn = rows[torch.randint(len(rows), (settings.rays,), generator=generator).to(rows.device)]
         offset = torch.rand((settings.rays, 1), generator=generator).to(rows.device)
-        colours, opacity = field.render(views.starts[drawn], views.directions[drawn], offset)
-        wanted = views.values[drawn]
+        colours, opacity = field.render(pixels.starts[drawn], pixels.directions[drawn], offset)
+        wanted = pixels.values[drawn]
         rough_density, rough_colour = field.roughness()
         loss = (
             functional.mse_loss(colours, wanted[:, :3])
@@ -282,17 +231,6 @@ def _rays(pose: NDArray[np.float64], camera: PinholeCamera) -> tuple[Tensor, Ten
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     centre = world_from_optical[None, :3, 3]
     return torch.tensor(centre, dtype=torch.float32), torch.tensor(directions, dtype=torch.float32)
-
-
-def _centres(low: NDArray[np.float64], high: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.float64]:
-    """Centres of the voxels of a box, [x, y, z, 3]."""
-    axes = [a + (b - a) * (np.arange(n) + 0.5) / n for a, b, n in zip(low, high, shape, strict=True)]
-    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
-
-
-def _widened(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The mask and the pixels beside it: a voxel at its edge stays."""
-    return np.asarray(ndimage.binary_dilation(mask, iterations=max(1, mask.shape[0] // 128)))
 
 
 def _variation(values: Tensor) -> Tensor:
