@@ -2,12 +2,13 @@
 """The page in a real browser: sorting, filtering, no request, no overflow on a phone, and all of it without JavaScript.
 
 A page around it holds it in frames of three kinds and writes what it finds into its own text, which headless Chromium
-prints.
+prints. ``TEST_BROWSER`` names a Chromium that must be there; without it the one on ``PATH`` is taken, if there is one.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 
@@ -16,7 +17,8 @@ import pytest
 from eschernet_ros.evaluation.report.comparison_page import read_runs, write_comparison
 from eschernet_ros.evaluation.report.evaluation_page import write_report
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+BROWSER = os.environ.get("TEST_BROWSER") or next(filter(None, map(shutil.which, NAMES)), None)
 FLAGS = (
     "--headless",
     "--no-sandbox",
