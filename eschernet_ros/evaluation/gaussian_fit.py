@@ -53,9 +53,9 @@ class GaussianSettings:
     mask_weight: float = 0.5
     move: float = 0.05
     turn: float = 0.01
-    grow: float = 0.01
-    fade: float = 0.05
-    tint: float = 0.02
+    grow: float = 0.02
+    fade: float = 0.1
+    tint: float = 0.05
     largest: float = 3.0
     half_side: float = 0.6
     device: str = "cuda"

@@ -14,10 +14,10 @@ from eschernet_ros.evaluation import lpips_weights
 from eschernet_ros.evaluation.results_file import read_results
 from eschernet_ros.geometry import look_at_origin
 
-QUICK = (
-    *("--checkpoint", "bundled-4dof", "--device", "cpu", "--steps", "1", "--guidance-scale", "1"),
-    *("--methods", "nearest-reference", "model", "--no-lpips"),
+ONE_STEP = (
+    *("--checkpoint", "bundled-4dof", "--device", "cpu", "--steps", "1", "--guidance-scale", "1", "--no-lpips"),
 )
+QUICK = (*ONE_STEP, "--methods", "nearest-reference", "model")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -82,12 +82,23 @@ def test_shards_and_their_merging(balls, tmp_path, capsys):
     assert "the checkpoint makes no others" in printed
 
 
+def test_without_cuda_the_scene_fit_is_the_only_fit_and_that_is_said(balls, tmp_path, capsys):
+    options = ("--protocol", "gso30", "--objects", "mug", "--references", 1, "--fit-steps", 2, "--fit-grid", 8)
+    assert evaluate(balls, *ONE_STEP, *options, "--no-report", "--output", tmp_path) == 0
+    configuration = read_results(tmp_path).configuration
+    assert configuration.methods == ("model", "nearest reference", "two-view warp", "scene fit")
+    words = "The per-scene fit is the scene fit alone. The Gaussian fit needs a CUDA device, and the evaluation runs on"
+    assert any(each.startswith(words) for each in configuration.skipped)
+    assert f"Note: {words} 'cpu'." in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         ((), "Name the folder of a data set"),
         (("FOLDER", "--objects", "jug"), "holds no object 'jug'; it holds cup, mug"),
         (("FOLDER", "--methods", "guess"), "'guess' is no method; the methods are model, nearest-reference"),
+        (("FOLDER", "--methods", "gaussian-fit", "--device", "cpu"), "The Gaussian fit needs a CUDA device"),
         (("FOLDER", "--protocol", "rtmv"), "is not of the layout 'rtmv'"),
         (("FOLDER", "--shard", "2"), "give I/N"),
         (("FOLDER", "--shard", "3/2"), "must lie in 1..2"),
