@@ -86,9 +86,11 @@ def finder(graph: Graph, connect: Callable[[], GraphClient]) -> Iterator[Finder]
     client.node.create_subscription(CameraInfo, "/camera/camera/color/camera_info", infos.append, qos.CAMERA_INFO)
     only = client.node.create_publisher(CameraInfo, "/only_info", qos.CAMERA_INFO)
     client.wait(lambda: bool(infos), 60.0, "a camera_info")
+    info = infos[0]
+    info.header.stamp = messages.to_time(messages.to_nanoseconds(info.header.stamp) - 1)  # of no frame at all
 
     def received() -> bool:
-        only.publish(infos[0])
+        only.publish(info)
         return int(found.figures.get("camera_info messages", "0")) > 0
 
     client.wait(received, 60.0, "the camera_info's arrival")
@@ -102,7 +104,7 @@ def test_the_box_of_the_bench_is_found(graph: Graph, finder: Finder) -> None:
     for number, pose in enumerate(client.viewpoints.poses, 1):
         client.move_camera(pose, client.viewpoints.header.frame_id)
         client.wait(lambda number=number: finder.views_kept() >= number, 60.0, f"view {number}")
-    client.wait(lambda: int(finder.figures[INFO_OF_ANOTHER]) == 5, 20.0, "the count of borrowed intrinsics")
+    client.wait(lambda: int(finder.figures[INFO_OF_ANOTHER]) >= 5, 20.0, "the count of borrowed intrinsics")
     report = finder.call("find")
     client.wait(lambda: len(finder.boxes) == 1, 20.0, "the box")
     box = finder.boxes[0]
