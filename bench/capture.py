@@ -4,7 +4,7 @@
 A process of its own publishes pictures with camera_info, aligned depth and 250 Hz poses, as realsense-ros and
 franka_ros2 do; the capture node receives them, and a view is asked of it twice a second. Prints frames published,
 complete in the capture node and lost; how old a frame is when its last message is there (p50, p99); shares of a core;
-memory.
+memory. Twice: with Fast DDS as it is, and with the profile in config/fastdds.xml.
 
     .venv/bin/python bench/capture.py [--seconds 30] [--width 1280 --height 720] [--fps 30] [--publisher-depth 5]
 """
@@ -35,6 +35,7 @@ from eschernet_ros.errors import EscherNetError
 from eschernet_ros.nodes import qos
 from eschernet_ros.processes import Graph
 
+PROFILES = Path(__file__).resolve().parents[1] / "config" / "fastdds.xml"
 PICTURES = 4
 SETTLE_S = 3.0
 
@@ -144,6 +145,16 @@ def main() -> None:
     if options.publish is not None:
         publish(options)
         return
+    os.environ.pop("FASTDDS_DEFAULT_PROFILES_FILE", None)
+    print("Fast DDS as it is")
+    measure(options)
+    os.environ["FASTDDS_DEFAULT_PROFILES_FILE"] = str(PROFILES)  # read by camera and capture
+    print(f"with {PROFILES.name}")
+    measure(options)
+
+
+def measure(options: argparse.Namespace) -> None:
+    """Run camera and capture, and print what came."""
     with tempfile.TemporaryDirectory() as folder, Graph(Path(folder)) as graph:
         capture = graph.start_node(
             "eschernet_ros.nodes.capture", {"object.position": [0.5, 0.0, 0.0], "gates.on_request": False}

@@ -14,7 +14,7 @@ from eschernet_ros.doctor.finding import error
 from eschernet_ros.doctor.gpu import gpu
 from eschernet_ros.doctor.graph_checks import check_graph
 from eschernet_ros.doctor.machine import disk, memory, processor
-from eschernet_ros.doctor.network import DEFAULT_IMAGE_BYTES, discovery, socket_buffers
+from eschernet_ros.doctor.network import DEFAULT_IMAGE_BYTES, discovery, shared_memory, socket_buffers
 from eschernet_ros.doctor.topics import capture_names, watched
 from eschernet_ros.doctor.usb import cameras_on_usb
 from eschernet_ros.doctor.versions import parts, python_version, requirements, ros
@@ -65,7 +65,8 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.no_graph:
         title = f"Graph ({arguments.seconds:g} s of listening)"
         groups[title], image_bytes = _graph(names, arguments.seconds, arguments.discovery)
-    groups["ROS"] = [*ros(os.environ), *discovery(os.environ), socket_buffers(image_bytes)]
+    transport = [shared_memory(image_bytes, os.environ), socket_buffers(image_bytes)]
+    groups["ROS"] = [*ros(os.environ), *discovery(os.environ), *transport]
     groups["Computer"] = [*processor(), memory(), disk(arguments.recordings), *gpu(), *cameras_on_usb()]
     groups["Software"] = [python_version(), *parts(), *requirements()]
     width = min(_WIDE, max(_NARROW, shutil.get_terminal_size((100, 24)).columns))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Socket buffers of the kernel against the size of an image, and which graph this process would join."""
+"""Socket buffers and shared memory against the size of an image, and which graph this process would join."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ DEFAULT_IMAGE_BYTES = 1280 * 720 * 3
 """A colour image of the D435i at its usual size, where none was seen."""
 HIGHEST_DOMAIN = 232
 SAFE_DOMAIN = 101
+_SEGMENT_BYTES = 512 * 1024
 _BUFFERS = ("net/core/rmem_max", "net/core/rmem_default", "net/core/wmem_max")
 
 
@@ -19,7 +20,7 @@ def socket_buffers(image_bytes: int, root: Path = Path("/proc/sys")) -> Finding:
     """Whether a socket's receive buffer holds one image.
 
     A message larger than the buffer is sent as many datagrams at once, and what does not fit is lost (ROS 2
-    documentation, "DDS tuning"). Matters between computers; on one, Fast DDS uses shared memory.
+    documentation, "DDS tuning"). Matters between computers; for one, see `shared_memory`.
 
     Args:
         image_bytes: of the largest image that was seen.
@@ -39,6 +40,32 @@ def socket_buffers(image_bytes: int, root: Path = Path("/proc/sys")) -> Finding:
     lines += ["net.ipv4.ipfrag_time=3", "net.ipv4.ipfrag_high_thresh=134217728"]
     remedy = "If images come from another computer: sudo sysctl --system, with these in /etc/sysctl.d/60-ros.conf:"
     return warn("socket buffers", seen, "\n".join([remedy, *lines]))
+
+
+def shared_memory(image_bytes: int, environment: Mapping[str, str]) -> Finding:
+    """Whether Fast DDS hands an image to another process of this computer in one piece.
+
+    Its default shared memory segment holds 512 KiB and its messages 64 KiB; larger ones go in parts, of which some get
+    lost on a busy computer (docs/capture.md has figures).
+
+    Args:
+        image_bytes: of the largest image that was seen.
+        environment: of the processes that are to talk to each other.
+    """
+    middleware = environment.get("RMW_IMPLEMENTATION", "") or "rmw_fastrtps_cpp"
+    if "fastrtps" not in middleware:
+        return fine("shared memory", f"left to {middleware}")
+    for name in ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_BUILTIN_TRANSPORTS"):
+        if value := environment.get(name):
+            return fine("shared memory", f"{name} is {value}")
+    seen = f"Fast DDS's segment holds {_SEGMENT_BYTES} bytes; an image has {image_bytes}"
+    if image_bytes <= _SEGMENT_BYTES:
+        return fine("shared memory", seen)
+    remedy = (
+        "Before the camera driver and these nodes start, with SHARE for share/eschernet_ros of the installation:\n"
+        "export FASTDDS_DEFAULT_PROFILES_FILE=SHARE/config/fastdds.xml"
+    )
+    return warn("shared memory", seen, remedy)
 
 
 def _number(path: Path) -> int | None:
@@ -69,7 +96,7 @@ def discovery(environment: Mapping[str, str]) -> list[Finding]:
         seen = f"ROS_LOCALHOST_ONLY is set; it is deprecated and overrides the discovery range {found_range}"
         remedy = "Unset it, and say ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST where that is meant."
         found.append(warn("discovery", seen, remedy))
-    names = ("ROS_STATIC_PEERS", "ROS_DISCOVERY_SERVER", "FASTRTPS_DEFAULT_PROFILES_FILE", "CYCLONEDDS_URI")
+    names = ("ROS_STATIC_PEERS", "ROS_DISCOVERY_SERVER", "CYCLONEDDS_URI")
     further = "".join(f", {name}={environment[name]}" for name in names if environment.get(name))
     reach = " (this computer only)" if found_range == "LOCALHOST" else ""
     return found or [fine("domain", f"ROS_DOMAIN_ID {domain}, discovery range {found_range}{reach}{further}")]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import xml.etree.ElementTree as ElementTree
 from collections import namedtuple
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -14,7 +15,7 @@ import pytest
 from eschernet_ros.doctor import Level
 from eschernet_ros.doctor.gpu import gpu
 from eschernet_ros.doctor.machine import disk, memory, processor
-from eschernet_ros.doctor.network import discovery, socket_buffers
+from eschernet_ros.doctor.network import discovery, shared_memory, socket_buffers
 from eschernet_ros.doctor.usb import cameras_on_usb, judge, kernel_cameras, sdk_cameras
 
 GIB = 1024**3
@@ -42,6 +43,35 @@ def test_socket_buffers_against_an_image(tmp_path: Path) -> None:
     assert "net.core.rmem_default=33554432" in finding.remedy.splitlines()
     assert socket_buffers(1280 * 720 * 3, buffers(tmp_path, 2**25)).level == Level.OK
     assert "does not show net.core.rmem_max" in socket_buffers(1, tmp_path / "none").seen
+
+
+@pytest.mark.parametrize(
+    ("image_bytes", "environment", "level", "sentence"),
+    [
+        (2_764_800, {}, Level.WARN, "segment holds 524288 bytes; an image has 2764800"),
+        (2_764_800, {"RMW_IMPLEMENTATION": "rmw_fastrtps_cpp"}, Level.WARN, "an image has 2764800"),
+        (50_000, {}, Level.OK, "an image has 50000"),
+        (2_764_800, {"FASTDDS_DEFAULT_PROFILES_FILE": "/a.xml"}, Level.OK, "FASTDDS_DEFAULT_PROFILES_FILE is /a.xml"),
+        (2_764_800, {"RMW_IMPLEMENTATION": "rmw_cyclonedds_cpp"}, Level.OK, "left to rmw_cyclonedds_cpp"),
+    ],
+)
+def test_shared_memory_against_an_image(
+    image_bytes: int, environment: dict[str, str], level: Level, sentence: str
+) -> None:
+    finding = shared_memory(image_bytes, environment)
+    assert (finding.level, sentence in finding.seen) == (level, True)
+    assert ("config/fastdds.xml" in finding.remedy) == (level is Level.WARN)
+
+
+def test_the_profile_it_names_is_shipped() -> None:
+    """Fast DDS reads it: shared memory of 64 MiB, and UDP for everybody else."""
+    root = ElementTree.parse(Path(__file__).parents[2] / "config" / "fastdds.xml").getroot()
+    dds = "{http://www.eprosima.com}"
+    kinds = [element.findtext(f"{dds}type") for element in root.iter(f"{dds}transport_descriptor")]
+    assert kinds == ["SHM", "UDPv4"]
+    assert [element.text for element in root.iter(f"{dds}segment_size")] == [str(64 * 1024**2)]
+    used = [element.text for element in root.find(f".//{dds}userTransports")]  # type: ignore[union-attr]
+    assert used == [element.findtext(f"{dds}transport_id") for element in root.iter(f"{dds}transport_descriptor")]
 
 
 @pytest.mark.parametrize(
