@@ -143,9 +143,21 @@ class GraphClient:
         self.wait(lambda: bool(set(self.views) - known), timeout_s, "the arrival of the view taken")
         return self.views[max(set(self.views) - known)]
 
-    def flush_recorder(self, timeout_s: float = 30.0) -> str:
-        """Wait until everything is on disk, and return what the recorder says."""
-        return self._call(self._flush, timeout_s, "flushing the recorder")
+    def flush_recorder(self, timeout_s: float = 30.0, frames: int = 0) -> str:
+        """Wait until everything is on disk, and return what the recorder says.
+
+        Args:
+            timeout_s: longest wait.
+            frames: as many must have come: the last view may still be on its way to the recorder.
+        """
+        deadline = time.monotonic() + timeout_s
+        while True:
+            said = self._call(self._flush, timeout_s, "flushing the recorder")
+            if int(said.split(" ", 1)[0]) >= frames:
+                return said
+            if time.monotonic() > deadline:
+                raise EscherNetError(f"of {frames} views the recorder has {said} after {timeout_s:g} s; see its log")
+            time.sleep(0.1)
 
     def synthesize(
         self,

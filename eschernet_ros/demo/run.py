@@ -91,7 +91,7 @@ def run_demo(options: DemoOptions) -> Path:
             timer.add("synthesis: other steps", result.other_steps_seconds)
             timer.add("synthesis: decoding", result.decode_seconds)
             with timer.stage("recorder: flush"):
-                recorded = client.flush_recorder()
+                recorded = client.flush_recorder(frames=len(views))
         with timer.stage("end of the processes"):
             graph.stop()
     with timer.stage("scores and contact sheet"):
