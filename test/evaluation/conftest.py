@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from ball_pictures import ball_image
 from PIL import Image
 
@@ -14,6 +15,15 @@ from eschernet_ros.evaluation.engine import Job
 from eschernet_ros.evaluation.protocol import Protocol
 from eschernet_ros.evaluation.scene_fit import FitSettings
 from eschernet_ros.geometry import look_at_origin
+
+
+@pytest.fixture(scope="module")
+def one_thread():
+    """One thread of torch for the whole module."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

@@ -5,37 +5,23 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
-from ball_pictures import ball_image
+from ball_pictures import ball_views
 
 from eschernet_ros.errors import EscherNetError
 from eschernet_ros.evaluation.baselines import nearest_reference
 from eschernet_ros.evaluation.metrics import psnr
 from eschernet_ros.evaluation.scene_fit import FitSettings, scene_fit
-from eschernet_ros.geometry import look_at_origin, stack_matrices
 
 QUICK = FitSettings(grid=24, steps=60, rays=512, samples=32)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
 def ball():
     """Images, masks and poses of 12 views of a coloured ball; the last 3 to be predicted."""
-    rng = np.random.default_rng(0)
-    poses = stack_matrices(
-        look_at_origin(azimuth, np.arccos(height), 1.8)
-        for azimuth, height in zip(rng.uniform(0, 6.28, 12), rng.uniform(-0.7, 0.7, 12), strict=True)
-    )
-    rgba = np.stack([ball_image(pose) for pose in poses])
-    masks = rgba[..., 3] > 0
-    return np.where(masks[..., None], rgba[..., :3], np.uint8(255)), masks, poses
+    return ball_views(12)
 
 
 def scores(found, images, masks):

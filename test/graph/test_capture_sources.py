@@ -92,9 +92,7 @@ def test_joint_states_give_the_flange_and_metadata_the_exposure(rig: GraphClient
     with pytest.raises(EscherNetError, match=r"a view was already taken 0\.0 deg and 0 mm from here"):
         rig.take_view(60.0)
     assert time.monotonic() - start < 19.0  # waiting would not help
-    rig.wait(
-        lambda: int(reports.values.get("rejected: too close to a view taken", 0)) == 1, 20.0, "the rejection's count"
-    )
+    rig.wait(lambda: reports.count("rejected: too close to a view taken") == 1, 20.0, "the rejection's count")
 
 
 def test_the_robot_tells_where_its_end_effector_is(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
-from diagnostic_msgs.msg import DiagnosticArray
+from diagnostics_reports import Reports
 from geometry_msgs.msg import PointStamped, PoseStamped
 from sensor_msgs.msg import CameraInfo
 from std_srvs.srv import Trigger
@@ -33,20 +33,14 @@ class Finder:
         self.boxes: list[Marker] = []
         node = client.node
         node.create_subscription(Marker, "object_finder/object_box", self.boxes.append, qos.LATCHED)
-        self.figures: dict[str, str] = {}
-        node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, qos.RESULTS)
+        self.reports = Reports(client, "/object_finder")
         self.clicks = node.create_publisher(PointStamped, "/clicked_point", qos.RESULTS)
         self._services = {name: node.create_client(Trigger, f"object_finder/{name}") for name in ("find", "clear")}
         client.wait(self._services["find"].service_is_ready, 60.0, "the finder's start")
 
-    def _on_diagnostics(self, message: DiagnosticArray) -> None:
-        for status in message.status:
-            if status.name == "/object_finder":
-                self.figures = {item.key: item.value for item in status.values}
-
     def views_kept(self) -> int:
         """Return how many views the finder says it has."""
-        return int(self.figures.get("views kept", "0"))
+        return self.reports.count("views kept")
 
     def call(self, name: str) -> str:
         """Call a service and return its message; a refusal is an error."""
@@ -91,7 +85,7 @@ def finder(graph: Graph, connect: Callable[[], GraphClient]) -> Iterator[Finder]
 
     def received() -> bool:
         only.publish(info)
-        return int(found.figures.get("camera_info messages", "0")) > 0
+        return found.reports.count("camera_info messages") > 0
 
     client.wait(received, 60.0, "the camera_info's arrival")
     yield found
@@ -104,7 +98,7 @@ def test_the_box_of_the_bench_is_found(graph: Graph, finder: Finder) -> None:
     for number, pose in enumerate(client.viewpoints.poses, 1):
         client.move_camera(pose, client.viewpoints.header.frame_id)
         client.wait(lambda number=number: finder.views_kept() >= number, 60.0, f"view {number}")
-    client.wait(lambda: int(finder.figures[INFO_OF_ANOTHER]) >= 5, 20.0, "the count of borrowed intrinsics")
+    client.wait(lambda: finder.reports.count(INFO_OF_ANOTHER) >= 5, 20.0, "the count of borrowed intrinsics")
     report = finder.call("find")
     client.wait(lambda: len(finder.boxes) == 1, 20.0, "the box")
     box = finder.boxes[0]

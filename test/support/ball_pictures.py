@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from eschernet_ros.geometry import model_camera
+from eschernet_ros.geometry import look_at_origin, model_camera, stack_matrices
 
 
 def ball_image(pose, size: int = 32) -> np.ndarray:
@@ -24,3 +24,15 @@ def ball_image(pose, size: int = 32) -> np.ndarray:
     rgba[hit, :3] = np.clip(255.0 * (points[hit] + 0.5), 0, 250)
     rgba[hit, 3] = 255
     return rgba
+
+
+def ball_views(count: int, size: int = 32) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Images on white, masks and poses of views from all around."""
+    rng = np.random.default_rng(0)
+    poses = stack_matrices(
+        look_at_origin(azimuth, np.arccos(height), 1.8)
+        for azimuth, height in zip(rng.uniform(0, 6.28, count), rng.uniform(-0.7, 0.7, count), strict=True)
+    )
+    rgba = np.stack([ball_image(pose, size) for pose in poses])
+    masks = rgba[..., 3] > 0
+    return np.where(masks[..., None], rgba[..., :3], np.uint8(255)), masks, poses
