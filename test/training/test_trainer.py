@@ -32,7 +32,7 @@ from training_runs import (
 from eschernet_ros.datasets import DatasetError
 from eschernet_ros.errors import EscherNetError
 from eschernet_ros.model import EscherNetPipeline, save_checkpoint
-from eschernet_ros.training import trainer
+from eschernet_ros.training import tracking, trainer
 from eschernet_ros.training.metrics_file import read_metrics
 from eschernet_ros.training.settings import TrainingSettings
 from eschernet_ros.training.stop_signals import stop_signals
@@ -274,6 +274,13 @@ def test_bf16(run, tmp_path):
     assert run("run", mixed_precision="bf16", gradient_checkpointing=True).finished
     stored = weights(last(tmp_path / "run"))
     assert {value.dtype for name, value in stored.items() if name.startswith("unet")} == {torch.float32}
+
+
+@pytest.mark.parametrize(("precision", "emulated", "said"), [("bf16", True, 1), ("bf16", False, 0), ("no", True, 0)])
+def test_a_cpu_that_emulates_bfloat16_is_said(run, monkeypatch, caplog, precision, emulated, said):
+    monkeypatch.setattr(tracking, "emulates_bfloat16", lambda: emulated)
+    run("run", steps=1, mixed_precision=precision)
+    assert caplog.text.count("mixed_precision bf16 is emulated on this CPU") == said
 
 
 def test_the_gradient_is_clipped(run, tmp_path):
