@@ -93,8 +93,8 @@ class TrainingSettings:
     """AdamW with 8-bit state; needs bitsandbytes and a GPU it knows."""
     clip_gradient: float = 0.5
     """Largest norm of the gradient."""
-    mixed_precision: str = "bf16"
-    """no, bf16 or fp16."""
+    mixed_precision: str = "auto"
+    """auto, no, bf16 or fp16. auto: bf16, but no on a CPU that has no AVX-512 and would emulate it."""
     gradient_checkpointing: bool = True
     """Recompute activations in the backward pass: less memory, about a third more time."""
     ema_decay: float = 0.0
@@ -171,8 +171,8 @@ class TrainingSettings:
             raise EscherNetError(f"high_noise_bias is {self.high_noise_bias!r}; it must be from 1 to 100.")
         if not self.foreground_weight >= 1:
             raise EscherNetError(f"foreground_weight is {self.foreground_weight!r}; it must be 1 or more.")
-        if self.mixed_precision not in ("no", "bf16", "fp16"):
-            raise EscherNetError(f"mixed_precision is {self.mixed_precision!r}; it must be no, bf16 or fp16.")
+        if self.mixed_precision not in ("auto", "no", "bf16", "fp16"):
+            raise EscherNetError(f"mixed_precision is {self.mixed_precision!r}; it must be auto, no, bf16 or fp16.")
         unknown = set(self.trackers) - {"tensorboard", "wandb"}
         if unknown:
             raise EscherNetError(f"trackers holds {sorted(unknown)}; known are tensorboard and wandb.")

@@ -26,21 +26,24 @@ def make_accelerator(settings: TrainingSettings, output: Path) -> accelerate.Acc
     """
     for tracker in settings.trackers:
         require(tracker, f"pip install {tracker}", f"trackers: {tracker}")
+    precision = settings.mixed_precision
+    emulated = accelerate.PartialState().device.type == "cpu" and emulates_bfloat16()
+    if precision == "auto":
+        precision = "no" if emulated else "bf16"
+    elif precision == "bf16" and emulated:
+        logger.warning(
+            "mixed_precision bf16 is emulated on this CPU, which has no AVX-512: a step of the bundled model took more "
+            "than 7 times as long as with mixed_precision no. Set that, or auto."
+        )
     try:
-        accelerator = accelerate.Accelerator(
-            mixed_precision=settings.mixed_precision,
+        return accelerate.Accelerator(
+            mixed_precision=precision,
             log_with=list(settings.trackers) or None,
             project_dir=str(output),
             step_scheduler_with_optimizer=False,
         )
     except ValueError as error:
-        raise EscherNetError(f"mixed_precision {settings.mixed_precision!r} cannot be used: {error}") from error
-    if accelerator.device.type == "cpu" and settings.mixed_precision == "bf16" and emulates_bfloat16():
-        logger.warning(
-            "mixed_precision bf16 is emulated on this CPU, which has no AVX-512: a step of the bundled model took more "
-            "than 7 times as long as with mixed_precision no. Set that."
-        )
-    return accelerator
+        raise EscherNetError(f"mixed_precision {precision!r} cannot be used: {error}") from error
 
 
 def emulates_bfloat16() -> bool:

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from accelerate.state import AcceleratorState
 from render_files import picture, write_object, write_png
 from training_runs import (
     MemoryScene,
@@ -281,6 +282,14 @@ def test_a_cpu_that_emulates_bfloat16_is_said(run, monkeypatch, caplog, precisio
     monkeypatch.setattr(tracking, "emulates_bfloat16", lambda: emulated)
     run("run", steps=1, mixed_precision=precision)
     assert caplog.text.count("mixed_precision bf16 is emulated on this CPU") == said
+
+
+@pytest.mark.parametrize(("emulated", "chosen"), [(True, "no"), (False, "bf16")])
+def test_auto_precision_is_bfloat16_where_the_device_has_it(run, monkeypatch, caplog, emulated, chosen):
+    monkeypatch.setattr(tracking, "emulates_bfloat16", lambda: emulated)
+    run("run", steps=1, mixed_precision="auto")
+    assert AcceleratorState().mixed_precision == chosen
+    assert "emulated" not in caplog.text
 
 
 def test_the_gradient_is_clipped(run, tmp_path):
