@@ -20,6 +20,8 @@ STANDOFF_RANGE = (1.5, 2.2)
 """Distances from the object's centre that the published models were trained on, in longest sides."""
 
 _PARALLEL = 1e-6
+_POLE = 1e-12
+"""Distance from the axis, of the radius, below which a camera stands on it: rounding is less."""
 
 
 class Spherical(NamedTuple):
@@ -121,6 +123,9 @@ def look_at(eye: ArrayLike, target: ArrayLike, up: ArrayLike = (0.0, 0.0, 1.0)) 
 def spherical_from_pose(camera_gl_from_world: SE3) -> Spherical:
     """Azimuth (-pi..pi), polar angle and radius of the camera centre; where the camera looks does not matter.
 
+    But at the poles: a centre on the axis has no azimuth but that of rounding. There it is the one that makes
+    `look_at_origin` a camera with the given camera's x axis.
+
     Raises:
         EscherNetError: the camera centre is the origin.
     """
@@ -128,7 +133,11 @@ def spherical_from_pose(camera_gl_from_world: SE3) -> Spherical:
     radius = math.sqrt(x * x + y * y + z * z)
     if radius <= 0.0:
         raise EscherNetError("the camera centre is the world's origin, its spherical angles are undefined")
-    return Spherical(math.atan2(y, x), math.atan2(math.hypot(x, y), z), radius)
+    beside = math.hypot(x, y)
+    if beside < _POLE * radius:
+        right = camera_gl_from_world.matrix[0]
+        x, y = float(right[1]), -float(right[0])
+    return Spherical(math.atan2(y, x), math.atan2(beside, z), radius)
 
 
 def pose_vector_4dof(camera_gl_from_world: SE3) -> PoseVector:

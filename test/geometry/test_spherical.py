@@ -169,3 +169,18 @@ def test_looking_aside_is_aim_and_not_roll(
     found = aim_deviation(camera_gl_from_world(upright @ SE3.from_rotvec(angle * axis, np.zeros(3))))
     assert found.aim == pytest.approx(angle, abs=1e-6)
     assert found.roll == pytest.approx(0.0, abs=1e-6)
+
+
+@properties
+@given(azimuths, st.sampled_from([0.0, math.pi]), radii, st.floats(0.0, 6.3))
+def test_at_the_poles_the_azimuth_is_that_of_the_camera_not_of_rounding(
+    azimuth: float, polar: float, radius: float, direction: float
+) -> None:
+    """A camera that looks along the axis is upright, whichever way rounding moves its centre."""
+    upright = world_from_camera_optical(look_at_origin(azimuth, polar, radius))
+    moved = 1e-16 * radius * np.array([math.cos(direction), math.sin(direction), 0.0])
+    pose = camera_gl_from_world(SE3.from_rotation_translation(upright.rotation, upright.translation + moved))
+    assert aim_deviation(pose) == pytest.approx((0.0, 0.0), abs=1e-6)
+    found = spherical_from_pose(pose)
+    assert math.remainder(found.azimuth - azimuth, 2.0 * math.pi) == pytest.approx(0.0, abs=1e-9)
+    np.testing.assert_allclose(look_at_origin(*found).matrix, pose.matrix, atol=1e-9)
