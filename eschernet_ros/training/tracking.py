@@ -27,7 +27,7 @@ def make_accelerator(settings: TrainingSettings, output: Path) -> accelerate.Acc
     for tracker in settings.trackers:
         require(tracker, f"pip install {tracker}", f"trackers: {tracker}")
     precision = settings.mixed_precision
-    emulated = accelerate.PartialState().device.type == "cpu" and emulates_bfloat16()
+    emulated = not torch.cuda.is_available() and emulates_bfloat16()
     if precision == "auto":
         precision = "no" if emulated else "bf16"
     elif precision == "bf16" and emulated:
