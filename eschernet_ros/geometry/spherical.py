@@ -143,8 +143,8 @@ def spherical_from_pose(camera_gl_from_world: SE3) -> Spherical:
 def pose_vector_4dof(camera_gl_from_world: SE3) -> PoseVector:
     """The pose vector of the 4DoF model: (polar, azimuth, pi (ln r - ln 1.5) / (ln 2.2 - ln 1.5), 0).
 
-    The vector says nothing about roll or aim: the 4DoF model takes for granted that the camera is upright and
-    looks at the origin (`aim_deviation` measures both).
+    The vector says nothing about roll or aim, but for the azimuth at the poles (`spherical_from_pose`): the 4DoF model
+    takes for granted that the camera is upright and looks at the origin (`aim_deviation` measures both).
 
     Raises:
         EscherNetError: the camera centre is the origin.

@@ -27,6 +27,7 @@ def make_accelerator(settings: TrainingSettings, output: Path) -> accelerate.Acc
     for tracker in settings.trackers:
         require(tracker, f"pip install {tracker}", f"trackers: {tracker}")
     precision = settings.mixed_precision
+    # not asked of accelerate's PartialState: made before the Accelerator, two processes no longer stopped together
     emulated = not torch.cuda.is_available() and emulates_bfloat16()
     if precision == "auto":
         precision = "no" if emulated else "bf16"
