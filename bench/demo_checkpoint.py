@@ -90,7 +90,7 @@ class Model:
         self.pipeline, self.steps, self.guidance_scale, self.seed = pipeline, steps, guidance_scale, seed
 
     def __call__(self, images: np.ndarray, reference_poses: np.ndarray, target_poses: np.ndarray) -> np.ndarray:
-        """Views at the target poses, float [M, H, H, 3] in [0, 1], all denoised together."""
+        """Views at the target poses, float [M, H, H, 3] in [0, 1], as many together as the checkpoint is made for."""
         return self.pipeline(
             images, reference_poses, target_poses, self.steps, self.guidance_scale, self.seed, fill_to=FILL_TO
         )
@@ -235,7 +235,8 @@ def markdown(report: dict[str, Any]) -> str:
         lines += [f"**{report['notice']}**", ""]
     lines += [
         f"{report['size']}x{report['size']} pixels, denoising steps {settings['steps']}, guidance "
-        f"{settings['guidance_scale']:g}, {settings['targets']} targets together, seed {settings['seed']}. "
+        f"{settings['guidance_scale']:g}, {settings['targets']} targets, {settings['targets_together'] or 'all'} "
+        f"denoised together, seed {settings['seed']}. "
         "Foreground PSNR in dB over the true mask, full-frame PSNR in brackets.",
         "",
         f"{timing['views']} views from {timing['references']} references: median {timing['median_s']:.2f} s, first "
@@ -411,6 +412,7 @@ def main() -> None:
             "guidance_scale": model.guidance_scale,
             "seed": options.seed,
             "targets": options.targets,
+            "targets_together": pipeline.targets_together,
             "references": options.references,
             "elevations_deg": options.elevations or ELEVATIONS_DEG,
         },

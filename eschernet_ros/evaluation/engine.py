@@ -348,7 +348,7 @@ class Evaluator:
             "version": RESULT_VERSION,
             "protocol": protocol,
             "methods": self._job.methods,
-            "model": model,
+            "model": {**model, "targets_together": self._pipeline.targets_together},
             "fit": fit,
             **self._gaussian_settings(),
             "lpips": {network: lpips_weights.CONTENT[network] for network in self._networks},

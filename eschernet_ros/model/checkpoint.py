@@ -94,8 +94,9 @@ class Checkpoint:
         trained: False for random weights.
         notice: sentence that everything using the weights repeats, or None.
         name: where it came from.
-        sampling: ``steps`` and ``guidance_scale`` that these weights are best sampled with; None where they say nothing
-            (the published weights: 50 steps, guidance 3).
+        sampling: ``steps`` and ``guidance_scale`` that these weights are best sampled with, and ``targets_together``
+            where it matters how many targets are denoised at once; None where they say nothing (the published weights:
+            50 steps, guidance 3).
     """
 
     unet: UNet2DConditionModel
@@ -290,7 +291,12 @@ def _read_sampling(folder: Path, value: Any) -> Mapping[str, float] | None:
             f"{folder / INDEX_FILE}: 'sampling' must hold steps (1 or more) and guidance_scale (0 or more), not "
             f"{value!r}."
         )
-    return {"steps": steps, "guidance_scale": float(guidance)}
+    together = value.get("targets_together")
+    if together is None:
+        return {"steps": steps, "guidance_scale": float(guidance)}
+    if isinstance(together, bool) or not isinstance(together, int) or together < 1:
+        raise EscherNetError(f"{folder / INDEX_FILE}: 'targets_together' must be 1 or more, not {together!r}.")
+    return {"steps": steps, "guidance_scale": float(guidance), "targets_together": together}
 
 
 def _load_component(folder: Path, part: _Component, dtype: torch.dtype) -> nn.Module:

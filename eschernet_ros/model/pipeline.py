@@ -7,6 +7,7 @@ deviations from the authors' implementation.
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,7 +20,7 @@ from torch import Tensor
 from eschernet_ros.errors import EscherNetError
 from eschernet_ros.model.attention import Scene, install_processors, predict_noise
 from eschernet_ros.model.autoencoder import pixels_per_latent
-from eschernet_ros.model.cape import camera_encoding
+from eschernet_ros.model.cape import CameraEncoding, camera_encoding
 from eschernet_ros.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from eschernet_ros.model.device import torch_device
 from eschernet_ros.model.encoder import reference_tokens
@@ -32,7 +33,7 @@ _DECODED_AT_ONCE = 4
 
 
 class EscherNetPipeline:
-    """N posed reference views in, M views at target poses out, all denoised together.
+    """N posed reference views in, M views at target poses out, denoised together.
 
     A pipeline keeps nothing between calls and may be called from any thread.
 
@@ -115,9 +116,11 @@ class EscherNetPipeline:
             latents: initial noise [M, 4, h, w] instead; it also sets the image size, 8h by 8w with the published
                 autoencoder. None: the checkpoint's own size.
             output: ``"numpy"`` for images, ``"latents"`` for the tensor the sampler ends with, unscaled.
-            callback: called with (step, steps) after every step, counted from 1. What it raises ends the run.
-            fill_to: denoise at least so many targets, repeating the wanted poses with noise of their own (the
-                authors' models want about 15); only the wanted ones are returned.
+            callback: called with (step, steps) after every step, counted from 1 over all groups. What it raises ends
+                the run.
+            fill_to: denoise at least so many targets together, repeating wanted poses with noise of their own (the
+                authors' models want about 15); only the wanted ones are returned. A checkpoint that records
+                ``targets_together`` denoises groups of that many; only its last group is filled, up to that size.
 
         Returns:
             [M, H', W', 3] float array in [0, 1], or the tensor [M, 4, h, w].
@@ -136,21 +139,28 @@ class EscherNetPipeline:
                 f"{len(reference_images)} reference images came with {len(reference_cameras)} reference poses."
             )
         wanted = len(target_cameras)
-        noise = self._noise(wanted, fill_to, seed, latents)
-        target_cameras = target_cameras[torch.arange(len(noise)) % wanted]
+        rows, groups = self._groups(wanted, fill_to)
+        noise = self._noise(wanted, len(rows) - wanted, seed, latents)
+        target_cameras = target_cameras[rows]
 
-        scene = self.scene(reference_images, reference_cameras, target_cameras)
-        current = noise
-        for step, current in enumerate(self.denoise(scene, noise, steps, guidance_scale), start=1):
-            if not bool(torch.isfinite(current).all()):
-                raise EscherNetError(
-                    f"Step {step} of {steps} gave NaN or infinite values in {self.dtype}; use bfloat16 or float32."
-                )
-            if callback is not None:
-                callback(step, steps)
+        scene = self.scene(reference_images, reference_cameras, target_cameras[groups[0]])
+        finished = []
+        for number, group in enumerate(groups):
+            if number:
+                scene = self._at_other_targets(scene, target_cameras[group])
+            current = noise[group]
+            for step, current in enumerate(self.denoise(scene, noise[group], steps, guidance_scale), start=1):
+                if not bool(torch.isfinite(current).all()):
+                    raise EscherNetError(
+                        f"Step {step} of {steps} gave NaN or infinite values in {self.dtype}; use bfloat16 or float32."
+                    )
+                if callback is not None:
+                    callback(number * steps + step, len(groups) * steps)
+            finished.append(current)
+        made = torch.cat(finished)[:wanted]
         if output == "latents":
-            return current[:wanted]
-        return self._images(self.decode(current[:wanted]))
+            return made
+        return self._images(self.decode(made))
 
     def scene(self, images: Tensor, reference_cameras: Tensor, target_cameras: Tensor) -> Scene:
         """Encode one scene: images [N, 3, H, H] in [-1, 1], cameras [N, ...] and [M, ...] as ``pose_tensor`` returns.
@@ -160,8 +170,8 @@ class EscherNetPipeline:
         context = self.checkpoint.unet.config["cross_attention_dim"]
         tokens = reference_tokens(self.checkpoint.image_encoder, images.to(self.device, self._input_dtype), context)
         return Scene(
-            targets=camera_encoding(self.cape, target_cameras[None], self.device, self.dtype),
-            references=camera_encoding(self.cape, reference_cameras[None], self.device, self.dtype),
+            targets=self._encoding(target_cameras),
+            references=self._encoding(reference_cameras),
             tokens=tokens.flatten(0, 1)[None],
         )
 
@@ -219,6 +229,12 @@ class EscherNetPipeline:
         return int(recorded["steps"]), float(recorded["guidance_scale"])
 
     @property
+    def targets_together(self) -> int | None:
+        """How many targets these weights are best denoised with at once; None where they do not say: all."""
+        recorded = self.checkpoint.sampling or {}
+        return int(recorded["targets_together"]) if "targets_together" in recorded else None
+
+    @property
     def device(self) -> torch.device:
         """Where the networks are."""
         return self.checkpoint.unet.device
@@ -245,16 +261,30 @@ class EscherNetPipeline:
     def _input_dtype(self) -> torch.dtype:
         return torch.promote_types(self.dtype, torch.float32)
 
-    def _noise(self, wanted: int, fill_to: int, seed: int, latents: Any) -> Tensor:
-        """Initial noise of the wanted targets and of those that fill up."""
+    def _encoding(self, cameras: Tensor) -> CameraEncoding:
+        return camera_encoding(self.cape, cameras[None], self.device, self.dtype)
+
+    def _at_other_targets(self, scene: Scene, target_cameras: Tensor) -> Scene:
+        """The scene seen from other targets; what was computed of its references is kept."""
+        return dataclasses.replace(scene, targets=self._encoding(target_cameras))
+
+    def _groups(self, wanted: int, fill_to: int) -> tuple[Tensor, list[slice]]:
+        """Which target each denoised row is of, the wanted ones first, and the rows that are denoised together."""
         if isinstance(fill_to, bool) or not isinstance(fill_to, int | np.integer) or fill_to < 0:
             raise EscherNetError(f"fill_to is {fill_to!r}; it must be a whole number, zero or more.")
-        count = max(wanted, int(fill_to))
+        together = self.targets_together or max(wanted, int(fill_to))
+        last = (wanted - 1) // together * together
+        size = max(wanted - last, min(int(fill_to), together))
+        rows = torch.cat((torch.arange(last), last + torch.arange(size) % (wanted - last)))
+        return rows, [slice(first, min(first + together, len(rows))) for first in range(0, len(rows), together)]
+
+    def _noise(self, wanted: int, added: int, seed: int, latents: Any) -> Tensor:
+        """Initial noise of the wanted targets and of those that are added to fill up."""
         if latents is None:
-            return initial_noise(seed, count, self.latent_shape)
+            return initial_noise(seed, wanted + added, self.latent_shape)
         given = latents_tensor(latents, wanted, self.latent_shape[0]).to(self.device, self.dtype)
         shape = (int(given.shape[1]), int(given.shape[2]), int(given.shape[3]))
-        return torch.cat((given, initial_noise(seed, count - wanted, shape, first=wanted).to(given)))
+        return torch.cat((given, initial_noise(seed, added, shape, first=wanted).to(given)))
 
     def _images(self, decoded: Tensor) -> np.ndarray:
         clamped = (decoded / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1)

@@ -63,7 +63,8 @@ PARAMETERS = (
     Parameter(
         "fill_to",
         15,
-        "denoise at least this many targets together, repeating wanted poses: the model was trained on several",
+        "denoise at least this many targets together, repeating wanted poses: the model was trained on several. A "
+        "checkpoint that says how many belong together is given no more than that",
         0,
         1000,
     ),

@@ -114,7 +114,8 @@ class TrainingSettings:
     validation_references: int = 3
     """References of a validation scene; its other views are the targets, 12 at most."""
     sampling: Mapping[str, float] | None = None
-    """`steps` and `guidance_scale` that the checkpoint recommends to its users; validation uses them too."""
+    """`steps` and `guidance_scale` that the checkpoint recommends to its users; validation uses them too. It may hold
+    `targets_together` beside them: how many targets are denoised at once."""
     log_every: int = 10
     """Steps between lines of metrics.jsonl and the trackers."""
     trackers: Sequence[str] = ()
@@ -314,11 +315,13 @@ _KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
 def _check_sampling(sampling: Mapping[str, Any]) -> None:
     steps: Any = sampling.get("steps")
     guidance: Any = sampling.get("guidance_scale")
-    fits = set(sampling) == {"steps", "guidance_scale"} and _is_whole(steps) and _is_finite(guidance)
-    if not fits or steps < 1 or guidance < 0:
+    together: Any = sampling.get("targets_together", 1)
+    names = set(sampling) - {"targets_together"}
+    fits = names == {"steps", "guidance_scale"} and _is_whole(steps) and _is_finite(guidance) and _is_whole(together)
+    if not fits or steps < 1 or guidance < 0 or together < 1:
         raise EscherNetError(
             f"sampling is {dict(sampling)!r}; it must hold steps (a whole number, 1 or more) and guidance_scale "
-            "(0 or more), and nothing else."
+            "(0 or more), may hold targets_together (a whole number, 1 or more), and nothing else."
         )
 
 

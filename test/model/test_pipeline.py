@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import threading
 
@@ -141,6 +142,31 @@ def test_fill_to_adds_repeats_and_returns_the_wanted(tiny, scene):
     torch.testing.assert_close(filled, by_hand[:4], rtol=0, atol=ATOL)
     assert (filled - latents(tiny, scene)).abs().max() > 0.01
     assert torch.equal(latents(tiny, scene, fill_to=3), latents(tiny, scene))
+
+
+@pytest.fixture
+def in_threes(tiny):
+    """The tiny model with a record that it is best given three targets at once."""
+    sampling = {"steps": 2, "guidance_scale": 3.0, "targets_together": 3}
+    return EscherNetPipeline(dataclasses.replace(tiny.checkpoint, sampling=sampling))
+
+
+def test_targets_are_denoised_in_groups_where_the_checkpoint_says_so(tiny, in_threes, scene):
+    assert (tiny.targets_together, in_threes.targets_together) == (None, 3)
+    poses, noise = scene["target_poses"], initial_noise(0, 4, tiny.latent_shape)
+    by_hand = [latents(tiny, scene, target_poses=poses[at], latents=noise[at]) for at in (slice(3), slice(3, 4))]
+    calls = []
+    grouped = latents(in_threes, scene, steps=2, callback=lambda step, steps: calls.append((step, steps)))
+    torch.testing.assert_close(grouped, torch.cat(by_hand))
+    assert calls == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert (grouped - latents(tiny, scene)).abs().max() > 0.01
+
+
+def test_only_the_last_group_is_filled_and_only_to_its_size(tiny, in_threes, scene):
+    poses, noise = scene["target_poses"], initial_noise(0, 6, tiny.latent_shape)
+    first = latents(tiny, scene, target_poses=poses[:3], latents=noise[:3])
+    last = latents(tiny, scene, target_poses=poses[[3, 3, 3]], latents=noise[3:])
+    torch.testing.assert_close(latents(in_threes, scene, fill_to=15), torch.cat((first, last[:1])))
 
 
 def test_fill_to_keeps_given_latents(tiny, scene):

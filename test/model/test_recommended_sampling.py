@@ -29,6 +29,23 @@ def test_recommended_sampling_is_kept_and_is_the_published_one_otherwise(folder,
     assert golden_set.checksum(load_checkpoint(tmp_path / "written").unet) == golden_set.checksum(checkpoint.unet)
 
 
+def test_how_many_targets_belong_together_is_kept(folder, tmp_path):
+    sampling = {"steps": 5, "guidance_scale": 1.0, "targets_together": 6}
+    save_checkpoint(dataclasses.replace(load_checkpoint(folder), sampling=sampling), tmp_path / "written")
+    pipeline = EscherNetPipeline.from_pretrained(tmp_path / "written")
+    assert (pipeline.sampling, pipeline.targets_together) == ((5, 1.0), 6)
+
+
+@pytest.mark.parametrize("value", [0, 2.5, "all", True])
+def test_no_group_of_targets_is_refused(folder, value):
+    path = folder / "model_index.json"
+    index = json.loads(path.read_text())
+    index["eschernet_ros"]["sampling"] = {"steps": 5, "guidance_scale": 1.0, "targets_together": value}
+    path.write_text(json.dumps(index))
+    with pytest.raises(EscherNetError, match=r"model_index\.json: 'targets_together' must be 1 or more, not "):
+        load_checkpoint(folder)
+
+
 @pytest.mark.parametrize(
     "value",
     [

@@ -131,6 +131,8 @@ def test_plain_settings_make_the_same_run_again(tmp_path):
         ("sampling: {steps: 5}", "sampling is {'steps': 5}; it must hold steps"),
         ("sampling: {steps: 5, guidance_scale: high}", "guidance_scale': 'high'}; it must hold"),
         ("sampling: {steps: 0, guidance_scale: 1}", "sampling is .* must hold steps"),
+        ("sampling: {steps: 1, guidance_scale: 1, targets_together: 0}", "sampling is .* may hold targets_together"),
+        ("sampling: {steps: 1, guidance_scale: 1, seed: 0}", "sampling is .* and nothing else"),
         ("image_size: 0", "image_size is 0; it must be more than 0"),
         ("networks: {unet: {}}", r"networks needs unet, image_encoder and scheduler, not \['unet'\]"),
         ("networks: {unet: 3, image_encoder: {}, scheduler: {}}", "networks: unet is 3; it must be a configuration"),
