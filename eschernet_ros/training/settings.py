@@ -90,7 +90,7 @@ class TrainingSettings:
     adam_beta2: float = 0.999
     """Second moment decay of AdamW."""
     adam_8bit: bool = False
-    """AdamW with 8-bit state; needs bitsandbytes and a GPU it knows."""
+    """AdamW with 8-bit state; needs bitsandbytes."""
     clip_gradient: float = 0.5
     """Largest norm of the gradient."""
     mixed_precision: str = "auto"
