@@ -146,9 +146,8 @@ class EscherNetPipeline:
         scene = self.scene(reference_images, reference_cameras, target_cameras[groups[0]])
         finished = []
         for number, group in enumerate(groups):
-            if number:
-                scene = self._at_other_targets(scene, target_cameras[group])
-            current = noise[group]
+            if number:  # what was computed of the references is kept
+                scene = dataclasses.replace(scene, targets=self._encoding(target_cameras[group]))
             for step, current in enumerate(self.denoise(scene, noise[group], steps, guidance_scale), start=1):
                 if not bool(torch.isfinite(current).all()):
                     raise EscherNetError(
@@ -263,10 +262,6 @@ class EscherNetPipeline:
 
     def _encoding(self, cameras: Tensor) -> CameraEncoding:
         return camera_encoding(self.cape, cameras[None], self.device, self.dtype)
-
-    def _at_other_targets(self, scene: Scene, target_cameras: Tensor) -> Scene:
-        """The scene seen from other targets; what was computed of its references is kept."""
-        return dataclasses.replace(scene, targets=self._encoding(target_cameras))
 
     def _groups(self, wanted: int, fill_to: int) -> tuple[Tensor, list[slice]]:
         """Which target each denoised row is of, the wanted ones first, and the rows that are denoised together."""

@@ -5,15 +5,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-
-from eschernet_ros.training.metrics_file import read_metrics
+from training_runs import losses
 
 pytest.importorskip("bitsandbytes")
-
-
-def losses(folder):
-    """Step -> loss."""
-    return {line["step"]: line["loss"] for line in read_metrics(folder / "metrics.jsonl") if "loss" in line}
 
 
 def test_a_run_with_8_bit_state_trains_and_resumes_exactly(run, tmp_path):
