@@ -13,6 +13,8 @@ from eschernet_ros.errors import EscherNetError
 from eschernet_ros.optional import require
 
 _CENTRES_KEPT = 16
+_OFFERED_DEPTH = 100
+"""Recorded for players: one publisher of a player must keep what several latched ones had said last."""
 
 
 class _Picture(NamedTuple):
@@ -43,6 +45,7 @@ class BagWriter:
             raise EscherNetError(f"{path} exists; a bag is written to a folder of its own")
         rosbag2 = require("rosbags.rosbag2", INSTALL, "writing bags")
         typesys = require("rosbags.typesys", INSTALL, "writing bags")
+        self._interfaces = require("rosbags.interfaces", INSTALL, "writing bags")
         self.counts: Counter[str] = Counter()
         self._store = typesys.get_typestore(typesys.Stores.ROS2_HUMBLE)
         self._connections: dict[str, Any] = {}
@@ -53,10 +56,29 @@ class BagWriter:
         self._writer = rosbag2.Writer(path, version=9, storage_plugin=rosbag2.StoragePlugin.MCAP)
         self._writer.open()
 
-    def add_topic(self, topic: str, kind: str, message_class: Any) -> None:
-        """Say what a topic's messages are, before the first of them."""
+    def add_topic(
+        self, topic: str, kind: str, message_class: Any, *, best_effort: bool = False, latched: bool = False
+    ) -> None:
+        """Say what a topic's messages are and how they were offered (QoS, for ``ros2 bag play``), before the first."""
         register(self._store, kind, message_class)
-        self._connections[topic] = self._writer.add_connection(topic, kind, typestore=self._store)
+        self._connections[topic] = self._writer.add_connection(
+            topic, kind, typestore=self._store, offered_qos_profiles=[self._offered(best_effort, latched)]
+        )
+
+    def _offered(self, best_effort: bool, latched: bool) -> Any:
+        known = self._interfaces
+        unlimited = known.QosTime(0, 0)
+        return known.Qos(
+            history=known.QosHistory.KEEP_LAST,
+            depth=_OFFERED_DEPTH,
+            reliability=known.QosReliability.BEST_EFFORT if best_effort else known.QosReliability.RELIABLE,
+            durability=known.QosDurability.TRANSIENT_LOCAL if latched else known.QosDurability.VOLATILE,
+            deadline=unlimited,
+            lifespan=unlimited,
+            liveliness=known.QosLiveliness.AUTOMATIC,
+            liveliness_lease_duration=unlimited,
+            avoid_ros_namespace_conventions=False,
+        )
 
     def write(self, topic: str, raw: bytes, log_ns: int) -> None:
         """Write a message."""

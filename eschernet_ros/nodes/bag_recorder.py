@@ -60,10 +60,10 @@ class BagRecorderNode(ClosableNode):
             if kind is None:
                 continue
             self._missing.discard(topic)
-            self._writer.add_topic(topic, offers[0].topic_type, kind)
             profiles = [offer.qos_profile for offer in offers]
             best_effort = any(p.reliability == ReliabilityPolicy.BEST_EFFORT for p in profiles)
             latched = all(p.durability == DurabilityPolicy.TRANSIENT_LOCAL for p in profiles)
+            self._writer.add_topic(topic, offers[0].topic_type, kind, best_effort=best_effort, latched=latched)
             profile = QoSProfile(
                 depth=_DEPTH,
                 reliability=ReliabilityPolicy.BEST_EFFORT if best_effort else ReliabilityPolicy.RELIABLE,

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from eschernet_ros.msg import PosedView
 from rclpy.serialization import serialize_message
+from rosbags.rosbag2 import Reader
 from rosbags.typesys import Stores, get_typestore
 from sensor_msgs.msg import Image
 
@@ -44,6 +45,20 @@ def test_a_type_of_this_package_is_defined_by_its_class(tmp_path: Path) -> None:
     known = dict(store.fielddefs)
     register(store, IMAGE, Image)
     assert store.fielddefs == known
+
+
+def test_a_player_learns_how_a_topic_was_offered(tmp_path: Path) -> None:
+    """``ros2 bag play`` publishes with these; a latched topic that is played volatile reaches no latched subscriber."""
+    writer = BagWriter(tmp_path / "bag")
+    writer.add_topic("/poses", IMAGE, Image, best_effort=True)
+    writer.add_topic("/fixed", IMAGE, Image, latched=True)
+    writer.close()
+    with Reader(tmp_path / "bag") as reader:
+        offered = {each.topic: each.ext.offered_qos_profiles[0] for each in reader.connections}  # type: ignore[union-attr]
+    assert {topic: (qos.reliability.name, qos.durability.name) for topic, qos in offered.items()} == {
+        "/poses": ("BEST_EFFORT", "VOLATILE"),
+        "/fixed": ("RELIABLE", "TRANSIENT_LOCAL"),
+    }
 
 
 def test_pictures_are_kept_around_the_times_that_count(tmp_path: Path) -> None:

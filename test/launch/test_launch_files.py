@@ -17,11 +17,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import resting_arm as arm
 import yaml
+from bag_builder import write as write_bag
+from rosbags.rosbag2 import StoragePlugin
 
 import eschernet_ros
 from eschernet_ros.datasets import open_dataset
 from eschernet_ros.demo.client import GraphClient
+from eschernet_ros.nodes import messages
 from eschernet_ros.processes import Graph, NodeProcess
 from eschernet_ros.simulation import BenchConfig
 
@@ -252,26 +256,27 @@ def alive(pid: int) -> bool:
     return Path(f"/proc/{pid}").exists()
 
 
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[tuple[GraphClient, NodeProcess]]:
-    """Return a client and the process of ``ros2 launch eschernet_ros all.launch.py``; both end with the test."""
+@contextlib.contextmanager
+def ros2_launch(tmp_path: Path, file: str, *arguments: str) -> Iterator[tuple[GraphClient, NodeProcess]]:
+    """Give a client and the process of ``ros2 launch eschernet_ros FILE``; all processes end with the block."""
     pytest.importorskip("ros2launch")
     with Graph(tmp_path) as graph:
         ros2 = [sys.executable, "-c", "import sys; from ros2cli.cli import main; sys.exit(main())"]
-        arguments = ["tour:=true", f"output_dir:={tmp_path / 'out'}", "object:=duck"]
-        arguments.append("sigterm_timeout:=60")  # a busy machine may need more than the usual 5 s
+        patience = "sigterm_timeout:=60"  # a busy machine may need more than the usual 5 s
         process = graph.start(
             "launch",
-            [*ros2, "launch", "eschernet_ros", "all.launch.py", *arguments],
+            [*ros2, "launch", "eschernet_ros", file, *arguments, patience],
             {"ROS_LOG_DIR": str(tmp_path / "ros_log"), "TMPDIR": str(tmp_path), "PYTHONPATH": python_path()},
         )
-        with GraphClient(graph) as client:
-            yield client, process
-        nodes = launched(process)
-        graph.stop(patience_s=20.0)
-        for pid in nodes.values():  # what a failed launch left behind
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        try:
+            with GraphClient(graph) as client:
+                yield client, process
+        finally:
+            nodes = launched(process)
+            graph.stop(patience_s=20.0)
+            for pid in nodes.values():  # what a failed launch left behind
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
 
 
 def python_path() -> str:
@@ -279,17 +284,17 @@ def python_path() -> str:
     return os.pathsep.join([str(Path(eschernet_ros.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
 
 
-def test_all_really_runs(running: tuple[GraphClient, NodeProcess], tmp_path: Path) -> None:
+def test_all_really_runs(tmp_path: Path) -> None:
     """Views are taken and recorded unasked while the arm tours; Ctrl-C ends everything without a trace of trouble."""
-    client, process = running
-    client.wait_until_ready()
-    client.wait(lambda: len(client.views) >= 3, 120.0, "three views taken on the tour")
-    client.flush_recorder()
-    process.signal(signal.SIGINT)
-    process.process.wait(60.0)
-
-    log = process.log.read_text()
-    nodes = launched(process)
+    arguments = ["tour:=true", f"output_dir:={tmp_path / 'out'}", "object:=duck"]
+    with ros2_launch(tmp_path, "all.launch.py", *arguments) as (client, process):
+        client.wait_until_ready()
+        client.wait(lambda: len(client.views) >= 3, 120.0, "three views taken on the tour")
+        client.flush_recorder()
+        process.signal(signal.SIGINT)
+        process.process.wait(60.0)
+        log = process.log.read_text()
+        nodes = launched(process)
     assert set(nodes) == set(BENCH_NODES), log
     assert not any(alive(pid) for pid in nodes.values())
     finished = re.findall(r"\[(\w+)-\d+\]: process has finished cleanly", log)
@@ -299,3 +304,35 @@ def test_all_really_runs(running: tuple[GraphClient, NodeProcess], tmp_path: Pat
     recorded = open_dataset(tmp_path / "out" / "duck").read(image_size=64)
     assert len(recorded.images) >= 3
     assert (recorded.images < 250).any(axis=(1, 2, 3)).all()  # the object is in every picture
+
+
+@pytest.mark.parametrize("storage", [StoragePlugin.MCAP, StoragePlugin.SQLITE3])
+def test_replay_really_plays(tmp_path: Path, storage: StoragePlugin) -> None:
+    """A bag of rosbags, played by rosbag2 again and again: views are taken and recorded, and jumps of time are said.
+
+    (The bag says nothing of QoS: the player offers everything reliable.)
+    """
+    pytest.importorskip("ros2bag", reason="ros2 bag is not installed")
+    bag = write_bag(tmp_path / "bag", [*arm.camera_entries(), *arm.pose_entries()], storage=storage)
+    config = tmp_path / "capture.yaml"
+    config.write_text(yaml.safe_dump({"capture": {"ros__parameters": arm.PARAMETERS}}))
+    arguments = [f"bag:={bag}", f"capture_config:={config}", f"output_dir:={tmp_path / 'out'}", "loop:=true"]
+    with ros2_launch(tmp_path, "replay.launch.py", *arguments) as (client, process):
+        client.wait(lambda: len(client.views) >= 2, 180.0, "two views of the played bag")
+        client.wait(lambda: "time jumped back: " in process.log.read_text(), 60.0, "the jump")
+        client.flush_recorder()
+        process.signal(signal.SIGINT)
+        process.process.wait(60.0)
+        log = process.log.read_text()
+        views = [messages.from_posed_view(message) for message in client.views.values()]
+        nodes = launched(process)
+
+    assert set(nodes) == {"capture", "recorder", "player"}, log
+    assert not re.search(r"Traceback|\[FATAL\]", log), log
+    for view in views:
+        seconds = (view.stamp_ns - arm.START_NS) / 1e9
+        assert 0.0 < seconds < arm.LENGTH_S
+        centre = view.base_from_camera_optical.translation
+        np.testing.assert_allclose(centre, arm.camera_at(seconds).translation, atol=2e-3)
+    recorded = open_dataset(tmp_path / "out" / "replayed").read(image_size=32)
+    assert len(recorded.images) >= 2
