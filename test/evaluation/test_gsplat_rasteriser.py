@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from torch_gaussians import torch_rasteriser
+from torch_gaussians import stand_in, torch_rasteriser
 
 from eschernet_ros.errors import EscherNetError
 from eschernet_ros.evaluation import gsplat_rasteriser as module
@@ -18,20 +18,6 @@ from eschernet_ros.evaluation.gaussian_fit import Gaussians
 from eschernet_ros.geometry import PinholeCamera, look_at_origin, world_from_camera_optical
 
 CPU = torch.device("cpu")
-
-
-def stand_in(shift: float):
-    """A module with gsplat's ``rasterization``, drawn in plain torch; its first pixel's centre is at ``shift``."""
-
-    def rasterization(means, quats, scales, opacities, colors, viewmats, Ks, width, height, *, packed, backgrounds):
-        assert backgrounds.shape == (len(viewmats), 3)
-        assert (backgrounds == 1.0).all()
-        (fx, _, cx), (_, fy, cy), _ = Ks[0].tolist()
-        camera = PinholeCamera(width, height, fx, fy, cx - shift, cy - shift)
-        colours, opacity = torch_rasteriser(Gaussians(means, quats, scales, opacities, colors), viewmats, camera)
-        return colours, opacity[..., None], {"packed": packed}
-
-    return SimpleNamespace(rasterization=rasterization)
 
 
 @pytest.fixture

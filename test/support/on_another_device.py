@@ -20,11 +20,11 @@ import torch
 from accelerate.state import AcceleratorState, GradientState
 from ball_pictures import ball_views
 from pretend_device import NAME, pretend_device
-from torch_gaussians import torch_rasteriser
+from torch_gaussians import stand_in
 from training_runs import losses, scenes_in, tiny_settings, write_autoencoder, write_renders
 
 from eschernet_ros.evaluation.gaussian_fit import GaussianSettings, gaussian_fit
-from eschernet_ros.evaluation.gsplat_rasteriser import check_rasteriser
+from eschernet_ros.evaluation.gsplat_rasteriser import check_rasteriser, rasteriser_of
 from eschernet_ros.evaluation.scene_fit import FitSettings, scene_fit
 from eschernet_ros.model import EscherNetPipeline, bundled, save_checkpoint
 from eschernet_ros.model.random_weights import random_checkpoint
@@ -55,15 +55,15 @@ def fit_voxels(device: str, folder: Path) -> Any:
 
 
 def fit_gaussians(device: str, folder: Path) -> Any:
-    """The Gaussian fit's views, drawn in plain torch."""
+    """The Gaussian fit's views, through what calls gsplat, drawn in plain torch."""
     images, masks, poses = ball_views(12, 24)
     settings = GaussianSettings(gaussians=40, grid=8, steps=3, views=1, device=device)
-    return gaussian_fit(images[:3], masks[:3], poses[:3], poses[9:], torch_rasteriser, settings)
+    return gaussian_fit(images[:3], masks[:3], poses[:3], poses[9:], rasteriser_of(stand_in(0.5)), settings)
 
 
 def check_gaussians(device: str, folder: Path) -> Any:
     """What the Gaussian fit tries before its first use."""
-    check_rasteriser(torch_rasteriser, torch.device(device))
+    check_rasteriser(rasteriser_of(stand_in(0.5)), torch.device(device))
     return 0.0
 
 

@@ -8,6 +8,9 @@ whose centre is nearer than 0.01 are left out.
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -19,6 +22,25 @@ def torch_rasteriser(gaussians: Gaussians, optical_from_world: Tensor, camera: P
     """Colours on white [V, H, W, 3] and opacities [V, H, W]; a ``Rasteriser``."""
     drawn = [_one(gaussians, pose, camera) for pose in optical_from_world]
     return torch.stack([colours for colours, _ in drawn]), torch.stack([opacity for _, opacity in drawn])
+
+
+def stand_in(shift: float) -> Any:
+    """A module with gsplat's ``rasterization``, drawn in plain torch; its first pixel's centre is at ``shift``.
+
+    What it is given must be on one device.
+    """
+
+    def rasterization(means, quats, scales, opacities, colors, viewmats, Ks, width, height, *, packed, backgrounds):
+        given = (means, quats, scales, opacities, colors, viewmats, Ks, backgrounds)
+        assert {each.device for each in given} == {means.device}
+        assert backgrounds.shape == (len(viewmats), 3)
+        assert (backgrounds == 1.0).all()
+        (fx, _, cx), (_, fy, cy), _ = Ks[0].tolist()
+        camera = PinholeCamera(width, height, fx, fy, cx - shift, cy - shift)
+        colours, opacity = torch_rasteriser(Gaussians(means, quats, scales, opacities, colors), viewmats, camera)
+        return colours, opacity[..., None], {"packed": packed}
+
+    return SimpleNamespace(rasterization=rasterization)
 
 
 def _one(gaussians: Gaussians, pose: Tensor, camera: PinholeCamera) -> tuple[Tensor, Tensor]:
