@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import resting_arm as arm
 from bag_builder import write
+from ros2_command import ROS2
 
 from eschernet_ros.demo.client import GraphClient
 from eschernet_ros.processes import Graph
@@ -18,7 +19,6 @@ from eschernet_ros.streams import CAPTURE_PARAMETERS, values_of
 
 pytest.importorskip("ros2bag", reason="ros2 bag is not installed")
 PLAYER = Path(__file__).parents[1] / "support" / "bag_player.py"
-ROS2 = [sys.executable, "-c", "import sys; from ros2cli.cli import main; sys.exit(main())"]
 TOPICS = [arm.COLOUR, arm.DEPTH, arm.INFO, arm.POSE]
 
 

@@ -7,7 +7,6 @@ import contextlib
 import os
 import re
 import signal
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ import pytest
 import resting_arm as arm
 import yaml
 from bag_builder import write as write_bag
+from ros2_command import ROS2
 from rosbags.rosbag2 import StoragePlugin
 
 import eschernet_ros
@@ -261,11 +261,10 @@ def ros2_launch(tmp_path: Path, file: str, *arguments: str) -> Iterator[tuple[Gr
     """Give a client and the process of ``ros2 launch eschernet_ros FILE``; all processes end with the block."""
     pytest.importorskip("ros2launch")
     with Graph(tmp_path) as graph:
-        ros2 = [sys.executable, "-c", "import sys; from ros2cli.cli import main; sys.exit(main())"]
         patience = "sigterm_timeout:=60"  # a busy machine may need more than the usual 5 s
         process = graph.start(
             "launch",
-            [*ros2, "launch", "eschernet_ros", file, *arguments, patience],
+            [*ROS2, "launch", "eschernet_ros", file, *arguments, patience],
             {"ROS_LOG_DIR": str(tmp_path / "ros_log"), "TMPDIR": str(tmp_path), "PYTHONPATH": python_path()},
         )
         try:

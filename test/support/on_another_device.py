@@ -2,14 +2,13 @@
 """Run as a program: what the package computes with torch, once on the CPU and once on the pretended device.
 
 Prints a JSON object: for every job the largest difference of the two results, how many operations the device did, and
-the last line of what was raised there. A process of its own, because the device is registered for all of it.
+the first line of what was raised there. A process of its own, because the device is registered for all of it.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +22,7 @@ from pretend_device import NAME, pretend_device
 from torch_gaussians import stand_in
 from training_runs import losses, scenes_in, tiny_settings, write_autoencoder, write_renders
 
+from eschernet_ros.errors import first_line
 from eschernet_ros.evaluation.gaussian_fit import GaussianSettings, gaussian_fit
 from eschernet_ros.evaluation.gsplat_rasteriser import check_rasteriser, rasteriser_of
 from eschernet_ros.evaluation.scene_fit import FitSettings, scene_fit
@@ -117,7 +117,7 @@ def run(job: Callable[[str, Path], Any], folder: Path) -> dict[str, Any]:
         try:
             found = np.asarray(job(f"{NAME}:0", folder), dtype=np.float64)
         except Exception as error:  # whatever it is, the test names it
-            return {"operations": device.operations, "error": str(error).strip().splitlines()[0]}
+            return {"operations": device.operations, "error": first_line(error)}
     return {"operations": device.operations, "error": "", "difference": float(np.abs(found - wanted).max())}
 
 
@@ -129,7 +129,6 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         found = {job.__name__: run(job, Path(folder)) for job in JOBS}
     print(json.dumps(found))
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":
